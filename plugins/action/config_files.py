@@ -1,0 +1,100 @@
+"""Task arguments → rendered files → one call of the module `config_files` on the host."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Mapping
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.template import generate_ansible_template_vars, trust_as_template
+
+_FILE_KEYS = frozenset(("src", "content", "dest", "owner", "group", "mode", "validate", "secret", "vars"))
+
+
+class ActionModule(ActionBase):
+    """Renders on the controller what `ansible.builtin.template` would, for all files of a task at once."""
+
+    TRANSFERS_FILES = True
+    _requires_connection = True
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, object] | None = None
+    ) -> dict[str, object]:
+        """Return the module's result: `changed`, `changed_files` and, where asked for, `diff`."""
+        super().run(tmp, task_vars)
+        variables = task_vars or {}
+        arguments = dict(self._task.args)
+        files = arguments.pop("files", None) or []
+        problems = [problem for number, file in enumerate(files) for problem in mistakes(file, number)]
+        if problems:
+            raise AnsibleActionFail("\n".join(problems))
+        # The contents travel beside the files, encoded: this one argument is no_log, and what it hides can
+        # never be mistaken for a path or a line of a diff.
+        arguments["contents"] = [_encoded(self._content(file, variables)) for file in files]
+        arguments["files"] = [_sent(file) for file in files]
+        result: dict[str, object] = self._execute_module(
+            module_name="config_files", module_args=arguments, task_vars=variables
+        )
+        return result
+
+    def _content(self, file: Mapping[str, object], variables: dict[str, object]) -> str:
+        if "content" in file:
+            return str(file["content"])
+        name = str(file["src"])
+        path = self._find_needle("templates", name)
+        source = trust_as_template(self._loader.get_text_file_contents(path))
+        local = {**variables, **_template_variables(name, path, str(file["dest"]), variables)}
+        local.update(_mapping(file.get("vars")))
+        templar = self._templar.copy_with_new_env(
+            searchpath=self._search_path(path, variables), available_variables=local
+        )
+        overrides = {"trim_blocks": True, "lstrip_blocks": False, "newline_sequence": "\n"}
+        rendered = templar.template(source, escape_backslashes=False, overrides=overrides)
+        return "" if rendered is None else str(rendered)
+
+    def _search_path(self, path: str, variables: Mapping[str, object]) -> list[str]:
+        roots = variables.get("ansible_search_path")
+        places = [*(roots if isinstance(roots, list) else []), self._loader.get_basedir(), os.path.dirname(path)]
+        return [entry for place in places for entry in (os.path.join(place, "templates"), place)]
+
+
+def mistakes(file: object, number: int) -> list[str]:
+    """Return what is wrong with one entry of `files`, each as "what / at / fix"."""
+    if not isinstance(file, Mapping):
+        return [f"an entry of files is not a mapping\n  at:  files[{number}]\n  fix: write src, dest and mode"]
+    found = []
+    unknown = sorted(str(key) for key in file.keys() - _FILE_KEYS)
+    if unknown:
+        found.append(_mistake(f"unknown key {', '.join(unknown)}", number, f"use {', '.join(sorted(_FILE_KEYS))}"))
+    if ("src" in file) == ("content" in file):
+        found.append(_mistake("src and content exclude each other", number, "give exactly one of them"))
+    if "dest" not in file:
+        found.append(_mistake("dest is missing", number, "name the file on the host"))
+    return found
+
+
+def _mistake(what: str, number: int, fix: str) -> str:
+    return f"{what}\n  at:  files[{number}]\n  fix: {fix}"
+
+
+def _mapping(value: object) -> dict[str, object]:
+    return {str(key): entry for key, entry in value.items()} if isinstance(value, Mapping) else {}
+
+
+def _template_variables(
+    name: str, path: str, destination: str, variables: Mapping[str, object]
+) -> dict[str, object]:
+    made = dict(generate_ansible_template_vars(path=name, fullpath=path, dest_path=destination))
+    if "ansible_managed" in variables:
+        made.pop("ansible_managed", None)
+    return made
+
+
+def _encoded(content: str) -> str:
+    return base64.b64encode(content.encode()).decode()
+
+
+def _sent(file: Mapping[str, object]) -> dict[str, object]:
+    return {key: value for key, value in file.items() if key not in ("src", "content", "vars")}
