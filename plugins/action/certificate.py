@@ -1,0 +1,138 @@
+"""A host's requests → certificates signed on the controller; the CA's key never leaves it."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+from collections.abc import Mapping, Sequence
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+LIFETIME = datetime.timedelta(days=397)
+# A host's clock may be behind the controller's before chrony has set it.
+_BACKDATED = datetime.timedelta(hours=1)
+_ENTRY_KEYS = ("name", "names", "addresses", "owner", "group", "mode")
+
+
+class ActionModule(ActionBase):
+    """Asks the host what it lacks, signs that, and installs it."""
+
+    _requires_connection = True
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, object] | None = None
+    ) -> dict[str, object]:
+        """Return {changed, changed_certificates, reasons}; one round trip when nothing is to be done."""
+        super().run(tmp, task_vars)
+        variables = task_vars or {}
+        arguments = self._arguments(variables)
+        result: dict[str, object] = self._execute_module(
+            module_name="certificate", module_args=arguments, task_vars=variables
+        )
+        requests = result.pop("requests", None)
+        if not requests or result.get("failed"):
+            return result
+        arguments["signed"] = self._signed(requests, arguments, variables)
+        installed = self._execute_module(module_name="certificate", module_args=arguments, task_vars=variables)
+        return installed if installed.get("failed") else result
+
+    def _arguments(self, variables: Mapping[str, object]) -> dict[str, object]:
+        arguments = dict(self._task.args)
+        single = {key: arguments.pop(key) for key in _ENTRY_KEYS if key in arguments}
+        if bool(single) == ("certificates" in arguments):
+            raise AnsibleActionFail(_problem("name and certificates exclude each other", "give exactly one of them"))
+        arguments.setdefault("certificates", [single])
+        arguments["ca"] = self._secret("pki_ca_certificate", variables)
+        return arguments
+
+    def _secret(self, name: str, variables: Mapping[str, object]) -> str:
+        if name not in variables:
+            raise AnsibleActionFail(_problem(f"{name} is not set", "use the inventory of rack.yml, or set it"))
+        return str(self._templar.template(variables[name]))
+
+    def _signed(
+        self, requests: Mapping[str, str], arguments: Mapping[str, object], variables: Mapping[str, object]
+    ) -> dict[str, str]:
+        issuer = x509.load_pem_x509_certificates(str(arguments["ca"]).encode())[0]
+        key = serialization.load_pem_private_key(self._secret("pki_ca_key", variables).encode(), password=None)
+        entries = arguments["certificates"]
+        now = datetime.datetime.now(datetime.UTC)
+        return {
+            entry["name"]: signed(requests[entry["name"]], entry, issuer, key, now)
+            for entry in (entries if isinstance(entries, list) else [])
+            if entry["name"] in requests
+        }
+
+
+def signed(
+    request: str,
+    wanted: Mapping[str, Sequence[str]],
+    issuer: x509.Certificate,
+    key: serialization.PrivateFormat,
+    now: datetime.datetime,
+) -> str:
+    """Return the chain, leaf first, as PEM.
+
+    Of the request only its key and common name are taken: which names a host gets is said by the task.
+    """
+    asked = x509.load_pem_x509_csr(request.encode())
+    if not asked.is_signature_valid:
+        raise AnsibleActionFail(_problem("the request's signature is wrong", "run again"))
+    leaf = _builder(asked, issuer, now).add_extension(_alternative_names(wanted), critical=False)
+    certificate = leaf.sign(key, hashes.SHA256() if isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) else None)
+    return "".join(part.public_bytes(serialization.Encoding.PEM).decode() for part in (certificate, issuer))
+
+
+def _builder(
+    asked: x509.CertificateSigningRequest, issuer: x509.Certificate, now: datetime.datetime
+) -> x509.CertificateBuilder:
+    usages = [x509.ExtendedKeyUsageOID.SERVER_AUTH, x509.ExtendedKeyUsageOID.CLIENT_AUTH]
+    return (
+        x509.CertificateBuilder()
+        .subject_name(asked.subject)
+        .issuer_name(issuer.subject)
+        .public_key(asked.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(max(now - _BACKDATED, issuer.not_valid_before_utc))
+        .not_valid_after(min(now + LIFETIME, issuer.not_valid_after_utc))
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_key_usage(), critical=True)
+        .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(asked.public_key()), critical=False)
+        .add_extension(_authority(issuer), critical=False)
+    )
+
+
+def _key_usage() -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=False,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _authority(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+    try:
+        own = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    except x509.ExtensionNotFound:
+        return x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.public_key())
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own)
+
+
+def _alternative_names(wanted: Mapping[str, Sequence[str]]) -> x509.SubjectAlternativeName:
+    addresses = [x509.IPAddress(ipaddress.ip_address(str(entry))) for entry in wanted.get("addresses") or ()]
+    return x509.SubjectAlternativeName([*(x509.DNSName(str(name)) for name in wanted["names"]), *addresses])
+
+
+def _problem(what: str, fix: str) -> str:
+    return f"{what}\n  at:  certificate\n  fix: {fix}"

@@ -1,0 +1,303 @@
+#!/usr/bin/python
+"""Wanted certificates → the host's keys and certificates; what is missing becomes a request to sign."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.host_paths import (
+    Attributes,
+    Refusal,
+    current_attributes,
+    problem,
+    set_attributes,
+    wanted_attributes,
+)
+
+try:
+    from cryptography import x509
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    CRYPTOGRAPHY = True
+except ImportError:
+    CRYPTOGRAPHY = False
+
+DOCUMENTATION = r"""
+module: certificate
+short_description: Keep certificates of the site's CA on a host
+description:
+  - The key is made on the host and never leaves it; the controller signs with the CA key in C(pki_ca_key).
+  - Makes C(NAME.crt) (the leaf, then the CA) and C(NAME.key) in O(directory), both links into C(.NAME/current),
+    which is exchanged in one rename, so that key and certificate always fit.
+  - Renewed, with a new key, when less than O(renew_before_days) are left, when names or addresses differ, when it
+    is not from this CA, or when the key does not fit.
+  - One round trip when nothing is to be done.
+options:
+  name:
+    description: Name of the files, for one certificate; or use O(certificates).
+    type: str
+  names:
+    description: DNS names; the first becomes the common name.
+    type: list
+    elements: str
+  addresses:
+    description: IP addresses.
+    type: list
+    elements: str
+  owner:
+    description: User who reads the key.
+    type: str
+    default: root
+  group:
+    description: Group of the key.
+    type: str
+    default: root
+  mode:
+    description: Permissions of the key, quoted, in octal.
+    type: str
+    default: "0600"
+  certificates:
+    description: Several certificates in one task, each with the options above.
+    type: list
+    elements: dict
+  directory:
+    description: Where the certificates are.
+    type: path
+    default: /etc/dicos/pki
+  renew_before_days:
+    description: Days before the end at which a certificate is renewed.
+    type: int
+    default: 30
+  ca:
+    description: The CA's certificate; filled in by the action plugin from C(pki_ca_certificate).
+    type: str
+  signed:
+    description: What the controller signed, by name; filled in by the action plugin.
+    type: dict
+author: DiCOS (@dicos)
+"""
+
+EXAMPLES = r"""
+- name: Give MariaDB its certificate
+  certificate:
+    name: mariadb
+    owner: mysql
+    group: mysql
+    names: ["{{ host_fqdn }}", "{{ mariadb_vip_fqdn }}"]
+    addresses: ["{{ host_address }}"]
+  notify: Restart mariadb
+"""
+
+RETURN = r"""
+changed_certificates:
+  description: Names of the certificates that were made or renewed, or whose key got another owner or mode.
+  type: list
+  elements: str
+  returned: success
+reasons:
+  description: Why each of them was.
+  type: dict
+  returned: success
+"""
+
+_ENTRY = {
+    "name": {"type": "str", "required": True},
+    "names": {"type": "list", "elements": "str", "default": []},
+    "addresses": {"type": "list", "elements": "str", "default": []},
+    "owner": {"type": "str", "default": "root"},
+    "group": {"type": "str", "default": "root"},
+    "mode": {"type": "str", "default": "0600"},
+}
+ARGUMENTS = {
+    "certificates": {"type": "list", "elements": "dict", "required": True, "options": _ENTRY},
+    "directory": {"type": "path", "default": "/etc/dicos/pki"},
+    "renew_before_days": {"type": "int", "default": 30},
+    "ca": {"type": "str", "required": True},
+    "signed": {"type": "dict", "default": {}},
+}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A certificate as it is meant to be."""
+
+    name: str
+    names: frozenset[str]
+    addresses: frozenset[str]
+    common_name: str
+    key: Attributes
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    os.umask(0o022)
+    try:
+        module.exit_json(**converge(module))
+    except Refusal as refusal:
+        module.fail_json(msg=str(refusal))
+    except OSError as error:
+        module.fail_json(msg=problem(error.strerror or str(error), str(error.filename), "mend the path, run again"))
+
+
+def converge(module: AnsibleModule) -> dict[str, object]:
+    """Install what was signed, or report what must be: {changed, changed_certificates, reasons, requests}."""
+    options = module.params
+    wanted = [_wanted(entry, module.check_mode) for entry in options["certificates"]]
+    if options["signed"]:
+        for entry in wanted:
+            if entry.name in options["signed"]:
+                install(options["directory"], entry, options["signed"][entry.name])
+        return {"changed": True}
+    reasons = _reasons(module, wanted)
+    modes = {} if module.check_mode and not CRYPTOGRAPHY else _modes(module, [e for e in wanted if e.name not in reasons])
+    requests = {} if module.check_mode else {
+        entry.name: request(options["directory"], entry) for entry in wanted if entry.name in reasons
+    }
+    changed = [entry.name for entry in wanted if entry.name in reasons or entry.name in modes]
+    return {
+        "changed": bool(changed),
+        "changed_certificates": changed,
+        "reasons": {**modes, **reasons},
+        "requests": requests,
+    }
+
+
+def _wanted(entry: Mapping[str, object], check_mode: bool) -> Wanted:
+    name, names, addresses = str(entry["name"]), _strings(entry["names"]), _strings(entry["addresses"])
+    if not names:
+        raise Refusal(problem("the certificate has no DNS name", f"certificate {name}", "give it names"))
+    key = wanted_attributes(f"{name}.key", entry, check_mode)
+    return Wanted(name, frozenset(names), frozenset(str(ipaddress.ip_address(a)) for a in addresses), names[0], key)
+
+
+def _strings(value: object) -> list[str]:
+    return [str(entry) for entry in value] if isinstance(value, list) else []
+
+
+def _reasons(module: AnsibleModule, wanted: list[Wanted]) -> dict[str, str]:
+    if not CRYPTOGRAPHY:
+        if module.check_mode:
+            return {entry.name: "python3-cryptography is not installed yet" for entry in wanted}
+        fix = "run role pki first: it installs python3-cryptography"
+        raise Refusal(problem("the host cannot make certificates", "python3-cryptography is not installed", fix))
+    days = datetime.timedelta(days=module.params["renew_before_days"])
+    issuer = x509.load_pem_x509_certificates(module.params["ca"].encode())[0]
+    deadline = datetime.datetime.now(datetime.UTC) + days
+    found = {entry.name: reason(module.params["directory"], entry, issuer, deadline) for entry in wanted}
+    return {name: why for name, why in found.items() if why}
+
+
+def reason(directory: str, wanted: Wanted, issuer: x509.Certificate, deadline: datetime.datetime) -> str:
+    """Return why a certificate must be made anew, or nothing where it is good until the deadline."""
+    try:
+        with open(os.path.join(directory, f"{wanted.name}.crt"), "rb") as file:
+            chain = x509.load_pem_x509_certificates(file.read())
+        with open(os.path.join(directory, f"{wanted.name}.key"), "rb") as file:
+            key = serialization.load_pem_private_key(file.read(), password=None)
+    except FileNotFoundError:
+        return "there is none"
+    except ValueError:
+        return "it cannot be read"
+    if chain[0].public_key() != key.public_key():
+        return "its key does not fit"
+    if len(chain) < 2 or chain[1] != issuer or not _issued_by(chain[0], issuer):
+        return "it is not from this CA"
+    if chain[0].not_valid_after_utc < deadline:
+        return f"it ends on {chain[0].not_valid_after_utc:%Y-%m-%d}"
+    return "" if _names(chain[0]) == (wanted.names, wanted.addresses) else "its names differ"
+
+
+def _issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def _names(certificate: x509.Certificate) -> tuple[frozenset[str], frozenset[str]]:
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return frozenset(), frozenset()
+    addresses = frozenset(str(address) for address in names.get_values_for_type(x509.IPAddress))
+    return frozenset(names.get_values_for_type(x509.DNSName)), addresses
+
+
+def _modes(module: AnsibleModule, wanted: list[Wanted]) -> dict[str, str]:
+    """Give the keys their owner and mode; return why, by name."""
+    found = {}
+    for entry in wanted:
+        path = os.path.realpath(os.path.join(module.params["directory"], f"{entry.name}.key"))
+        if current_attributes(path) != entry.key:
+            found[entry.name] = "its key has another owner or mode"
+            if not module.check_mode:
+                set_attributes(path, entry.key)
+    return found
+
+
+def request(directory: str, wanted: Wanted) -> str:
+    """Make a new key beside the one in use and return the request to sign it."""
+    staging = os.path.join(directory, f".{wanted.name}", "next")
+    shutil.rmtree(staging, ignore_errors=True)
+    os.makedirs(staging)
+    key = ec.generate_private_key(ec.SECP256R1())
+    encoded = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    _write(os.path.join(staging, "key.pem"), encoded, wanted.key)
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, wanted.common_name[:64])])
+    signed = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
+    return signed.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def install(directory: str, wanted: Wanted, chain: str) -> None:
+    """Put the new key and its certificate in use together, by one rename."""
+    home = os.path.join(directory, f".{wanted.name}")
+    staging = os.path.join(home, "next")
+    leaf = x509.load_pem_x509_certificates(chain.encode())[0]
+    with open(os.path.join(staging, "key.pem"), "rb") as file:
+        key = serialization.load_pem_private_key(file.read(), password=None)
+    if key.public_key() != leaf.public_key():
+        raise Refusal(problem("another run made a new key meanwhile", home, "run again, one deployment at a time"))
+    _write(os.path.join(staging, "certificate.pem"), chain.encode(), Attributes(0, 0, 0o644))
+    version = f"{leaf.serial_number:x}"
+    os.rename(staging, os.path.join(home, version))
+    # The two public names point through `current`; before it exists they lead nowhere, after it both lead on.
+    _link(f".{wanted.name}/current/certificate.pem", os.path.join(directory, f"{wanted.name}.crt"))
+    _link(f".{wanted.name}/current/key.pem", os.path.join(directory, f"{wanted.name}.key"))
+    _link(version, os.path.join(home, "current"))
+    for old in os.listdir(home):
+        if old not in (version, "current"):
+            shutil.rmtree(os.path.join(home, old), ignore_errors=True)
+
+
+def _write(path: str, content: bytes, attributes: Attributes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    set_attributes(path, attributes)
+
+
+def _link(target: str, path: str) -> None:
+    if os.path.islink(path) and os.readlink(path) == target:
+        return
+    new = f"{path}.new"
+    if os.path.lexists(new):
+        os.unlink(new)
+    os.symlink(target, new)
+    os.replace(new, path)
+
+
+if __name__ == "__main__":
+    main()
