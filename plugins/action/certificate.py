@@ -11,6 +11,9 @@ from ansible.plugins.action import ActionBase
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+IssuerKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 LIFETIME = datetime.timedelta(days=397)
 # A host's clock may be behind the controller's before chrony has set it.
@@ -23,9 +26,7 @@ class ActionModule(ActionBase):
 
     _requires_connection = True
 
-    def run(
-        self, tmp: str | None = None, task_vars: dict[str, object] | None = None
-    ) -> dict[str, object]:
+    def run(self, tmp: str | None = None, task_vars: dict[str, object] | None = None) -> dict[str, object]:
         """Return {changed, changed_certificates, reasons}; one round trip when nothing is to be done."""
         super().run(tmp, task_vars)
         variables = task_vars or {}
@@ -34,31 +35,37 @@ class ActionModule(ActionBase):
             module_name="certificate", module_args=arguments, task_vars=variables
         )
         requests = result.pop("requests", None)
-        if not requests or result.get("failed"):
+        if not isinstance(requests, dict) or not requests:
             return result
         arguments["signed"] = self._signed(requests, arguments, variables)
-        installed = self._execute_module(module_name="certificate", module_args=arguments, task_vars=variables)
+        installed = self._execute_module(
+            module_name="certificate", module_args=arguments, task_vars=variables
+        )
         return installed if installed.get("failed") else result
 
     def _arguments(self, variables: Mapping[str, object]) -> dict[str, object]:
         arguments = dict(self._task.args)
         single = {key: arguments.pop(key) for key in _ENTRY_KEYS if key in arguments}
         if bool(single) == ("certificates" in arguments):
-            raise AnsibleActionFail(_problem("name and certificates exclude each other", "give exactly one of them"))
+            raise AnsibleActionFail(
+                _problem("name and certificates exclude each other", "give exactly one of them")
+            )
         arguments.setdefault("certificates", [single])
         arguments["ca"] = self._secret("pki_ca_certificate", variables)
         return arguments
 
     def _secret(self, name: str, variables: Mapping[str, object]) -> str:
         if name not in variables:
-            raise AnsibleActionFail(_problem(f"{name} is not set", "use the inventory of rack.yml, or set it"))
+            raise AnsibleActionFail(
+                _problem(f"{name} is not set", "use the inventory of rack.yml, or set it")
+            )
         return str(self._templar.template(variables[name]))
 
     def _signed(
         self, requests: Mapping[str, str], arguments: Mapping[str, object], variables: Mapping[str, object]
     ) -> dict[str, str]:
         issuer = x509.load_pem_x509_certificates(str(arguments["ca"]).encode())[0]
-        key = serialization.load_pem_private_key(self._secret("pki_ca_key", variables).encode(), password=None)
+        key = issuer_key(self._secret("pki_ca_key", variables))
         entries = arguments["certificates"]
         now = datetime.datetime.now(datetime.UTC)
         return {
@@ -68,11 +75,19 @@ class ActionModule(ActionBase):
         }
 
 
+def issuer_key(encoded: str) -> IssuerKey:
+    """Return the CA's key."""
+    key = serialization.load_pem_private_key(encoded.encode(), password=None)
+    if not isinstance(key, IssuerKey):
+        raise AnsibleActionFail(_problem("pki_ca_key is of an unknown kind", "use an EC or RSA key"))
+    return key
+
+
 def signed(
     request: str,
     wanted: Mapping[str, Sequence[str]],
     issuer: x509.Certificate,
-    key: serialization.PrivateFormat,
+    key: IssuerKey,
     now: datetime.datetime,
 ) -> str:
     """Return the chain, leaf first, as PEM.
@@ -83,14 +98,14 @@ def signed(
     if not asked.is_signature_valid:
         raise AnsibleActionFail(_problem("the request's signature is wrong", "run again"))
     leaf = _builder(asked, issuer, now).add_extension(_alternative_names(wanted), critical=False)
-    certificate = leaf.sign(key, hashes.SHA256() if isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) else None)
+    certificate = leaf.sign(key, hashes.SHA256())
     return "".join(part.public_bytes(serialization.Encoding.PEM).decode() for part in (certificate, issuer))
 
 
 def _builder(
     asked: x509.CertificateSigningRequest, issuer: x509.Certificate, now: datetime.datetime
 ) -> x509.CertificateBuilder:
-    usages = [x509.ExtendedKeyUsageOID.SERVER_AUTH, x509.ExtendedKeyUsageOID.CLIENT_AUTH]
+    usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
     return (
         x509.CertificateBuilder()
         .subject_name(asked.subject)
@@ -122,10 +137,7 @@ def _key_usage() -> x509.KeyUsage:
 
 
 def _authority(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
-    try:
-        own = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-    except x509.ExtensionNotFound:
-        return x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.public_key())
+    own = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own)
 
 

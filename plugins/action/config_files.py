@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
-import os
 from collections.abc import Mapping
+from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
@@ -19,9 +19,7 @@ class ActionModule(ActionBase):
     TRANSFERS_FILES = True
     _requires_connection = True
 
-    def run(
-        self, tmp: str | None = None, task_vars: dict[str, object] | None = None
-    ) -> dict[str, object]:
+    def run(self, tmp: str | None = None, task_vars: dict[str, object] | None = None) -> dict[str, object]:
         """Return the module's result: `changed`, `changed_files` and, where asked for, `diff`."""
         super().run(tmp, task_vars)
         variables = task_vars or {}
@@ -56,18 +54,26 @@ class ActionModule(ActionBase):
 
     def _search_path(self, path: str, variables: Mapping[str, object]) -> list[str]:
         roots = variables.get("ansible_search_path")
-        places = [*(roots if isinstance(roots, list) else []), self._loader.get_basedir(), os.path.dirname(path)]
-        return [entry for place in places for entry in (os.path.join(place, "templates"), place)]
+        places = [
+            *(roots if isinstance(roots, list) else []),
+            self._loader.get_basedir(),
+            str(Path(path).parent),
+        ]
+        return [entry for place in places for entry in (f"{place}/templates", place)]
 
 
 def mistakes(file: object, number: int) -> list[str]:
     """Return what is wrong with one entry of `files`, each as "what / at / fix"."""
     if not isinstance(file, Mapping):
-        return [f"an entry of files is not a mapping\n  at:  files[{number}]\n  fix: write src, dest and mode"]
+        return [
+            f"an entry of files is not a mapping\n  at:  files[{number}]\n  fix: write src, dest and mode"
+        ]
     found = []
     unknown = sorted(str(key) for key in file.keys() - _FILE_KEYS)
     if unknown:
-        found.append(_mistake(f"unknown key {', '.join(unknown)}", number, f"use {', '.join(sorted(_FILE_KEYS))}"))
+        found.append(
+            _mistake(f"unknown key {', '.join(unknown)}", number, f"use {', '.join(sorted(_FILE_KEYS))}")
+        )
     if ("src" in file) == ("content" in file):
         found.append(_mistake("src and content exclude each other", number, "give exactly one of them"))
     if "dest" not in file:

@@ -9,15 +9,18 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.host_paths import (
     Attributes,
-    Refusal,
+    RefusalError,
     current_attributes,
     problem,
     set_attributes,
+    system_problem,
     wanted_attributes,
+    write_new,
 )
 
 try:
@@ -35,10 +38,10 @@ module: certificate
 short_description: Keep certificates of the site's CA on a host
 description:
   - The key is made on the host and never leaves it; the controller signs with the CA key in C(pki_ca_key).
-  - Makes C(NAME.crt) (the leaf, then the CA) and C(NAME.key) in O(directory), both links into C(.NAME/current),
-    which is exchanged in one rename, so that key and certificate always fit.
-  - Renewed, with a new key, when less than O(renew_before_days) are left, when names or addresses differ, when it
-    is not from this CA, or when the key does not fit.
+  - Makes C(NAME.crt) (the leaf, then the CA) and C(NAME.key) in O(directory), both links into
+    C(.NAME/current), which is exchanged in one rename, so that key and certificate always fit.
+  - Renewed, with a new key, when less than O(renew_before_days) are left, when names or addresses differ,
+    when it is not from this CA, or when the key does not fit.
   - One round trip when nothing is to be done.
 options:
   name:
@@ -137,78 +140,84 @@ class Wanted:
 
 
 def main() -> None:
+    """Answer Ansible."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     os.umask(0o022)
     try:
         module.exit_json(**converge(module))
-    except Refusal as refusal:
+    except RefusalError as refusal:
         module.fail_json(msg=str(refusal))
     except OSError as error:
-        module.fail_json(msg=problem(error.strerror or str(error), str(error.filename), "mend the path, run again"))
+        module.fail_json(msg=system_problem(error))
 
 
 def converge(module: AnsibleModule) -> dict[str, object]:
     """Install what was signed, or report what must be: {changed, changed_certificates, reasons, requests}."""
     options = module.params
+    directory = Path(options["directory"])
     wanted = [_wanted(entry, module.check_mode) for entry in options["certificates"]]
     if options["signed"]:
         for entry in wanted:
             if entry.name in options["signed"]:
-                install(options["directory"], entry, options["signed"][entry.name])
+                install(directory, entry, options["signed"][entry.name])
         return {"changed": True}
-    reasons = _reasons(module, wanted)
-    modes = {} if module.check_mode and not CRYPTOGRAPHY else _modes(module, [e for e in wanted if e.name not in reasons])
-    requests = {} if module.check_mode else {
-        entry.name: request(options["directory"], entry) for entry in wanted if entry.name in reasons
-    }
-    changed = [entry.name for entry in wanted if entry.name in reasons or entry.name in modes]
-    return {
-        "changed": bool(changed),
-        "changed_certificates": changed,
-        "reasons": {**modes, **reasons},
-        "requests": requests,
-    }
+    reasons = _reasons(module, directory, wanted)
+    lacking = [entry for entry in wanted if entry.name in reasons]
+    reasons |= _ensure_modes(
+        directory, [entry for entry in wanted if entry.name not in reasons], module.check_mode
+    )
+    requests = {} if module.check_mode else {entry.name: request(directory, entry) for entry in lacking}
+    changed = {"changed": bool(reasons), "changed_certificates": sorted(reasons), "reasons": reasons}
+    return {**changed, "requests": requests}
 
 
 def _wanted(entry: Mapping[str, object], check_mode: bool) -> Wanted:
     name, names, addresses = str(entry["name"]), _strings(entry["names"]), _strings(entry["addresses"])
     if not names:
-        raise Refusal(problem("the certificate has no DNS name", f"certificate {name}", "give it names"))
-    key = wanted_attributes(f"{name}.key", entry, check_mode)
-    return Wanted(name, frozenset(names), frozenset(str(ipaddress.ip_address(a)) for a in addresses), names[0], key)
+        raise RefusalError(problem("the certificate has no DNS name", f"certificate {name}", "give it names"))
+    try:
+        exact = frozenset(str(ipaddress.ip_address(address)) for address in addresses)
+    except ValueError as error:
+        raise RefusalError(
+            problem(str(error), f"certificate {name}", "write addresses as numbers")
+        ) from error
+    return Wanted(
+        name, frozenset(names), exact, names[0], wanted_attributes(f"{name}.key", entry, check_mode)
+    )
 
 
 def _strings(value: object) -> list[str]:
     return [str(entry) for entry in value] if isinstance(value, list) else []
 
 
-def _reasons(module: AnsibleModule, wanted: list[Wanted]) -> dict[str, str]:
+def _reasons(module: AnsibleModule, directory: Path, wanted: list[Wanted]) -> dict[str, str]:
     if not CRYPTOGRAPHY:
         if module.check_mode:
             return {entry.name: "python3-cryptography is not installed yet" for entry in wanted}
         fix = "run role pki first: it installs python3-cryptography"
-        raise Refusal(problem("the host cannot make certificates", "python3-cryptography is not installed", fix))
-    days = datetime.timedelta(days=module.params["renew_before_days"])
+        raise RefusalError(problem("the host cannot make certificates", "import cryptography", fix))
     issuer = x509.load_pem_x509_certificates(module.params["ca"].encode())[0]
-    deadline = datetime.datetime.now(datetime.UTC) + days
-    found = {entry.name: reason(module.params["directory"], entry, issuer, deadline) for entry in wanted}
+    deadline = datetime.datetime.now(datetime.UTC) + datetime.timedelta(
+        days=module.params["renew_before_days"]
+    )
+    found = {entry.name: reason(directory, entry, issuer, deadline) for entry in wanted}
     return {name: why for name, why in found.items() if why}
 
 
-def reason(directory: str, wanted: Wanted, issuer: x509.Certificate, deadline: datetime.datetime) -> str:
+def reason(directory: Path, wanted: Wanted, issuer: x509.Certificate, deadline: datetime.datetime) -> str:
     """Return why a certificate must be made anew, or nothing where it is good until the deadline."""
     try:
-        with open(os.path.join(directory, f"{wanted.name}.crt"), "rb") as file:
-            chain = x509.load_pem_x509_certificates(file.read())
-        with open(os.path.join(directory, f"{wanted.name}.key"), "rb") as file:
-            key = serialization.load_pem_private_key(file.read(), password=None)
+        chain = x509.load_pem_x509_certificates((directory / f"{wanted.name}.crt").read_bytes())
+        key = serialization.load_pem_private_key(
+            (directory / f"{wanted.name}.key").read_bytes(), password=None
+        )
     except FileNotFoundError:
         return "there is none"
     except ValueError:
         return "it cannot be read"
     if chain[0].public_key() != key.public_key():
         return "its key does not fit"
-    if len(chain) < 2 or chain[1] != issuer or not _issued_by(chain[0], issuer):
+    if chain[1:] != [issuer] or not _issued_by(chain[0], issuer):
         return "it is not from this CA"
     if chain[0].not_valid_after_utc < deadline:
         return f"it ends on {chain[0].not_valid_after_utc:%Y-%m-%d}"
@@ -232,71 +241,60 @@ def _names(certificate: x509.Certificate) -> tuple[frozenset[str], frozenset[str
     return frozenset(names.get_values_for_type(x509.DNSName)), addresses
 
 
-def _modes(module: AnsibleModule, wanted: list[Wanted]) -> dict[str, str]:
+def _ensure_modes(directory: Path, wanted: list[Wanted], check_mode: bool) -> dict[str, str]:
     """Give the keys their owner and mode; return why, by name."""
     found = {}
     for entry in wanted:
-        path = os.path.realpath(os.path.join(module.params["directory"], f"{entry.name}.key"))
+        path = (directory / f"{entry.name}.key").resolve()
         if current_attributes(path) != entry.key:
             found[entry.name] = "its key has another owner or mode"
-            if not module.check_mode:
+            if not check_mode:
                 set_attributes(path, entry.key)
     return found
 
 
-def request(directory: str, wanted: Wanted) -> str:
+def request(directory: Path, wanted: Wanted) -> str:
     """Make a new key beside the one in use and return the request to sign it."""
-    staging = os.path.join(directory, f".{wanted.name}", "next")
+    staging = directory / f".{wanted.name}" / "next"
     shutil.rmtree(staging, ignore_errors=True)
-    os.makedirs(staging)
+    staging.mkdir(parents=True)
     key = ec.generate_private_key(ec.SECP256R1())
     encoded = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    _write(os.path.join(staging, "key.pem"), encoded, wanted.key)
+    write_new(staging / "key.pem", encoded, wanted.key)
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, wanted.common_name[:64])])
     signed = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
     return signed.public_bytes(serialization.Encoding.PEM).decode()
 
 
-def install(directory: str, wanted: Wanted, chain: str) -> None:
+def install(directory: Path, wanted: Wanted, chain: str) -> None:
     """Put the new key and its certificate in use together, by one rename."""
-    home = os.path.join(directory, f".{wanted.name}")
-    staging = os.path.join(home, "next")
+    home = directory / f".{wanted.name}"
+    staging = home / "next"
     leaf = x509.load_pem_x509_certificates(chain.encode())[0]
-    with open(os.path.join(staging, "key.pem"), "rb") as file:
-        key = serialization.load_pem_private_key(file.read(), password=None)
+    key = serialization.load_pem_private_key((staging / "key.pem").read_bytes(), password=None)
     if key.public_key() != leaf.public_key():
-        raise Refusal(problem("another run made a new key meanwhile", home, "run again, one deployment at a time"))
-    _write(os.path.join(staging, "certificate.pem"), chain.encode(), Attributes(0, 0, 0o644))
-    version = f"{leaf.serial_number:x}"
-    os.rename(staging, os.path.join(home, version))
-    # The two public names point through `current`; before it exists they lead nowhere, after it both lead on.
-    _link(f".{wanted.name}/current/certificate.pem", os.path.join(directory, f"{wanted.name}.crt"))
-    _link(f".{wanted.name}/current/key.pem", os.path.join(directory, f"{wanted.name}.key"))
-    _link(version, os.path.join(home, "current"))
-    for old in os.listdir(home):
-        if old not in (version, "current"):
-            shutil.rmtree(os.path.join(home, old), ignore_errors=True)
+        raise RefusalError(
+            problem("another run made a new key meanwhile", home, "run one deployment at a time")
+        )
+    write_new(staging / "certificate.pem", chain.encode(), Attributes(0, 0, 0o644))
+    version = home / f"{leaf.serial_number:x}"
+    staging.rename(version)
+    # The two public names point through `current`: before it exists they lead nowhere, after it both lead on.
+    _link(directory / f"{wanted.name}.crt", f".{wanted.name}/current/certificate.pem")
+    _link(directory / f"{wanted.name}.key", f".{wanted.name}/current/key.pem")
+    _link(home / "current", version.name)
+    for old in home.iterdir():
+        if old.name not in (version.name, "current"):
+            shutil.rmtree(old, ignore_errors=True)
 
 
-def _write(path: str, content: bytes, attributes: Attributes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    set_attributes(path, attributes)
-
-
-def _link(target: str, path: str) -> None:
-    if os.path.islink(path) and os.readlink(path) == target:
-        return
-    new = f"{path}.new"
-    if os.path.lexists(new):
-        os.unlink(new)
-    os.symlink(target, new)
-    os.replace(new, path)
+def _link(path: Path, target: str) -> None:
+    new = path.with_name(f"{path.name}.new")
+    new.unlink(missing_ok=True)
+    new.symlink_to(target)
+    new.replace(path)
 
 
 if __name__ == "__main__":
