@@ -1,0 +1,111 @@
+"""Plain values → what of them is valid, so that a broken value hides no rule across the others."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+from typing import Literal, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from dicos_site.model import Address, Disk, Kind, Network
+
+T = TypeVar("T")
+
+_ADDRESS: TypeAdapter[IPv4Address] = TypeAdapter(Address)
+_NETWORK: TypeAdapter[IPv4Network] = TypeAdapter(Network)
+_KIND: TypeAdapter[Kind] = TypeAdapter(Kind)
+_DISK: TypeAdapter[Disk] = TypeAdapter(Disk)
+_SUBSTRATE: TypeAdapter[Literal["metal", "incus"]] = TypeAdapter(Literal["metal", "incus"])
+
+
+@dataclass(frozen=True)
+class HostDraft:
+    """A host as far as it is valid; a broken disk is None and keeps its index."""
+
+    name: str
+    kind: Kind | None
+    address: IPv4Address | None
+    disks: tuple[Disk | None, ...]
+
+
+@dataclass(frozen=True)
+class NetworkDraft:
+    """A network as far as it is valid; `vip` belongs to management, `floating` to provider."""
+
+    name: str
+    cidr: IPv4Network | None
+    gateway: IPv4Address | None
+    vip: IPv4Address | None
+    floating: str
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A site as far as it is valid; `hosts` is None where there is no mapping of hosts at all."""
+
+    substrate: Literal["metal", "incus"] | None
+    hosts: tuple[HostDraft, ...] | None
+    networks: tuple[NetworkDraft, ...]
+    placement: Mapping[str, tuple[str, ...]]
+    replicas: int | None
+
+    def network(self, name: str) -> NetworkDraft | None:
+        """Return the network of that name, or None where it is left out or broken."""
+        return next((network for network in self.networks if network.name == name), None)
+
+
+def draft(value: Mapping[str, object]) -> Draft:
+    """Return what of a document is valid."""
+    hosts, networks, placement = (
+        value.get("hosts"),
+        _mapping(value.get("networks")),
+        _mapping(value.get("placement")),
+    )
+    replicas = value.get("replicas", 3)
+    return Draft(
+        substrate=_valid(_SUBSTRATE, value.get("substrate", "metal")),
+        hosts=tuple(_host(name, host) for name, host in hosts.items()) if isinstance(hosts, dict) else None,
+        networks=tuple(
+            _network(name, networks[name]) for name in ("management", "provider") if name in networks
+        ),
+        placement={name: _texts(members) for name, members in placement.items() if isinstance(members, list)},
+        replicas=replicas if type(replicas) is int else None,
+    )
+
+
+def _host(name: str, value: object) -> HostDraft:
+    host = _mapping(value)
+    disks = host.get("disks", [])
+    return HostDraft(
+        name=name,
+        kind=_valid(_KIND, host.get("kind")),
+        address=_valid(_ADDRESS, host.get("address")),
+        disks=tuple(_valid(_DISK, disk) for disk in disks) if isinstance(disks, list) else (None,),
+    )
+
+
+def _network(name: str, value: object) -> NetworkDraft:
+    network = _mapping(value)
+    floating = network.get("floating")
+    return NetworkDraft(
+        name=name,
+        cidr=_valid(_NETWORK, network.get("cidr")),
+        gateway=_valid(_ADDRESS, network.get("gateway")),
+        vip=_valid(_ADDRESS, network.get("vip")) if name == "management" else None,
+        floating=floating if isinstance(floating, str) and name == "provider" else "",
+    )
+
+
+def _mapping(value: object) -> dict[str, object]:
+    return value if isinstance(value, dict) else {}
+
+
+def _texts(members: list[object]) -> tuple[str, ...]:
+    return tuple(member for member in members if isinstance(member, str))
+
+
+def _valid(adapter: TypeAdapter[T], value: object) -> T | None:
+    try:
+        return adapter.validate_python(value)
+    except ValidationError:
+        return None

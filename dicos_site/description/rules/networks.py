@@ -1,0 +1,76 @@
+"""The rules of networks: they do not overlap, and hold their gateway, their VIP and their floating range."""
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv4Network
+
+from dicos_site.description.document import Path
+from dicos_site.description.draft import Draft, NetworkDraft
+from dicos_site.description.mistake import Mistake
+
+
+def network_mistakes(draft: Draft) -> Iterator[Mistake]:
+    """Yield what is wrong with the networks themselves."""
+    for network in draft.networks:
+        path = ("networks", network.name)
+        yield from membership(network.gateway, network, (*path, "gateway"))
+        yield from membership(network.vip, network, (*path, "vip"))
+        yield from _floating(network)
+    yield from _overlap(draft)
+
+
+def membership(address: IPv4Address | None, network: NetworkDraft, path: Path) -> Iterator[Mistake]:
+    """Yield the mistake of an address that is not one of the network's host addresses."""
+    if address is None or network.cidr is None:
+        return
+    what = _why_outside(address, network.cidr)
+    if what:
+        fix = f"give it a free address between {network.cidr[1]} and {network.cidr[-2]}"
+        if network.cidr.num_addresses < 4:
+            fix = "make the network larger: it needs a prefix length of at most 30"
+        yield Mistake(path, f"{address} {what} the {network.name} network {network.cidr}", fix)
+
+
+def _why_outside(address: IPv4Address, network: IPv4Network) -> str:
+    if address not in network or network.num_addresses < 4:
+        return "is outside"
+    if address == network.network_address:
+        return "is the network address of"
+    return "is the broadcast address of" if address == network.broadcast_address else ""
+
+
+def _overlap(draft: Draft) -> Iterator[Mistake]:
+    management, provider = draft.network("management"), draft.network("provider")
+    if not (management and provider and management.cidr and provider.cidr):
+        return
+    if management.cidr.overlaps(provider.cidr):
+        what = f"the provider network {provider.cidr} overlaps the management network {management.cidr}"
+        yield Mistake(("networks", "provider", "cidr"), what, "give each network addresses of its own")
+
+
+def _floating(network: NetworkDraft) -> Iterator[Mistake]:
+    if not network.floating:
+        return
+    path: Path = ("networks", network.name, "floating")
+    ends = _ends(network.floating)
+    if ends is None:
+        if network.floating.count("-") == 1:
+            fix = "write the first and the last address, such as 10.78.0.100-10.78.0.199"
+            yield Mistake(path, f'"{network.floating[:60]}" does not hold two IPv4 addresses', fix)
+        return
+    first, last = ends
+    if first > last:
+        yield Mistake(path, f"the range {first}-{last} runs backwards", f"write {last}-{first}")
+        return
+    for end in dict.fromkeys(ends):
+        yield from membership(end, network, path)
+    if network.gateway and first <= network.gateway <= last:
+        what = f"the range {first}-{last} contains the gateway {network.gateway}"
+        yield Mistake(path, what, "let the range begin after the gateway, or end before it")
+
+
+def _ends(text: str) -> tuple[IPv4Address, IPv4Address] | None:
+    try:
+        first, last = (IPv4Address(end) for end in text.split("-"))
+    except ValueError:
+        return None
+    return first, last
