@@ -1,4 +1,4 @@
-"""docs/runbooks/*.md → docs/runbooks/README.md: one line a health code, from the first sentence of its page."""
+"""docs/runbooks/*.md → docs/runbooks/README.md: one line a health code, its page's first."""
 
 from pathlib import Path
 
