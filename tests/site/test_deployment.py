@@ -8,27 +8,25 @@ from dicos_site.model import KINDS
 from dicos_site.placement import SERVICE_NAMES
 from tests.rack import Outcome, Rack, execute
 
-PLATFORM_CODES = set(
-    [
-        "HOST_REACHABLE",
-        "HOST_UNITS_FAILED",
-        "HOST_CLOCK",
-        "CERTIFICATE_VALID",
-        "FIREWALL_OPEN",
-        "FIREWALL_CLOSED",
-        "VIP_HELD",
-        "HAPROXY_BACKENDS",
-        "GALERA_SIZE",
-        "GALERA_PRIMARY",
-        "GALERA_SYNCED",
-        "GALERA_WRITE",
-        "GALERA_WRITER",
-        "RABBITMQ_SIZE",
-        "RABBITMQ_QUEUE",
-        "LDAP_REPLICATION",
-        "MEMCACHED_ANSWERS",
-    ]
-)
+PLATFORM_CODES = {
+    "HOST_REACHABLE",
+    "HOST_UNITS_FAILED",
+    "HOST_CLOCK",
+    "CERTIFICATE_VALID",
+    "FIREWALL_OPEN",
+    "FIREWALL_CLOSED",
+    "VIP_HELD",
+    "HAPROXY_BACKENDS",
+    "GALERA_SIZE",
+    "GALERA_PRIMARY",
+    "GALERA_SYNCED",
+    "GALERA_WRITE",
+    "GALERA_WRITER",
+    "RABBITMQ_SIZE",
+    "RABBITMQ_QUEUE",
+    "LDAP_REPLICATION",
+    "MEMCACHED_ANSWERS",
+}
 RECAP = re.compile(r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
 
 
