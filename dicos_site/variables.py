@@ -1,0 +1,147 @@
+"""Site → the options of each role. Pure; secrets stay names until a task looks them up."""
+
+from dicos_site.model import Host, Site
+from dicos_site.placement import hosts_of
+from dicos_site.ports import rules
+
+Variables = dict[str, object]
+
+
+def site_variables(site: Site) -> Variables:
+    """Return what every host of the site has, by role option.
+
+    Addresses are strings, members are lists of {"name", "fqdn", "address"} in the order of rack.yml.
+    """
+    vip = str(site.networks.management.vip)
+    return {
+        "site_name": site.site,
+        "site_domain": site.domain,
+        "site_substrate": site.substrate,
+        "site_vip": vip,
+        "site_vip_fqdn": vip_fqdn(site),
+        "site_management_cidr": str(site.networks.management.cidr),
+        **_base(site),
+        **_pki(site),
+        **_loadbalancer(site),
+        **_mariadb(site),
+        **_rabbitmq(site),
+        **_memcached(),
+        **_ldap(site),
+    }
+
+
+def host_variables(site: Site, host: Host) -> Variables:
+    """Return what one host has of its own: how Ansible reaches it, its address and its open ports."""
+    return {
+        "ansible_host": str(host.address),
+        "ansible_port": site.ssh.port,
+        "ansible_user": site.ssh.user,
+        "ansible_become": site.ssh.user != "root",
+        "host_kind": host.kind,
+        "host_address": str(host.address),
+        "host_fqdn": site.fqdn(host.name),
+        "base_address": str(host.address),
+        "pki_names": [site.fqdn(host.name)],
+        "pki_addresses": [str(host.address)],
+        "base_firewall_rules": [
+            {
+                "name": rule.name,
+                "protocol": rule.protocol,
+                "port": rule.number,
+                "sources": list(rule.sources),
+                "destination": str(rule.destination or ""),
+            }
+            for rule in rules(site, host)
+        ],
+    }
+
+
+def vip_fqdn(site: Site) -> str:
+    """Return the name under which clients find the VIP."""
+    return f"api.{site.domain}"
+
+
+def secret(name: str) -> str:
+    """Return the template that looks a secret up when, and only when, a task needs it."""
+    return "{{ lookup('site_secret', '" + name + "') }}"
+
+
+def _members(site: Site, service: str) -> list[dict[str, str]]:
+    return [
+        {"name": host.name, "fqdn": site.fqdn(host.name), "address": str(host.address)}
+        for host in hosts_of(site, service)
+    ]
+
+
+def _base(site: Site) -> Variables:
+    hosts = [
+        {"name": host.name, "fqdn": site.fqdn(host.name), "address": str(host.address)} for host in site.hosts
+    ]
+    return {
+        "base_hosts": [*hosts, {"name": "api", "fqdn": vip_fqdn(site), "address": str(site.networks.management.vip)}],
+        "base_management_cidr": str(site.networks.management.cidr),
+        "base_time_servers": list(site.time_servers),
+        "base_time_masters": [str(host.address) for host in hosts_of(site, "loadbalancer")],
+        "base_container": site.substrate == "incus",
+        "base_mirror": str(site.mirror.debian or ""),
+        "base_security_mirror": str(site.mirror.security or ""),
+    }
+
+
+def _pki(site: Site) -> Variables:
+    return {
+        "pki_ca_certificate": secret("pki_ca_certificate"),
+        "pki_ca_key": secret("pki_ca_key"),
+    }
+
+
+def _loadbalancer(site: Site) -> Variables:
+    return {
+        "loadbalancer_vip": str(site.networks.management.vip),
+        "loadbalancer_prefix_length": site.networks.management.cidr.prefixlen,
+        "loadbalancer_vip_fqdn": vip_fqdn(site),
+        "loadbalancer_members": _members(site, "loadbalancer"),
+        "loadbalancer_router_id": int(site.networks.management.vip) % 255 + 1,
+        "loadbalancer_password": secret("loadbalancer"),
+        "loadbalancer_mariadb_members": _members(site, "mariadb"),
+        "loadbalancer_ldap_members": _members(site, "ldap"),
+    }
+
+
+def _mariadb(site: Site) -> Variables:
+    return {
+        "mariadb_members": _members(site, "mariadb"),
+        "mariadb_arbiters": _members(site, "galera_arbiter"),
+        "mariadb_cluster_name": site.site,
+        "mariadb_vip_fqdn": vip_fqdn(site),
+        "mariadb_root_password": secret("mariadb_root"),
+        "mariadb_sst_password": secret("mariadb_sst"),
+        "mariadb_client_cidr": str(site.networks.management.cidr),
+        "mariadb_databases": [
+            {"name": "site", "user": "site", "password": secret("mariadb_site"), "privileges": "ALL"}
+        ],
+    }
+
+
+def _rabbitmq(site: Site) -> Variables:
+    return {
+        "rabbitmq_members": _members(site, "rabbitmq"),
+        "rabbitmq_cookie": secret("rabbitmq_cookie"),
+        "rabbitmq_users": [{"name": "site", "password": secret("rabbitmq_site"), "vhost": "site"}],
+    }
+
+
+def _memcached() -> Variables:
+    return {"memcached_memory_mib": 64}
+
+
+def _ldap(site: Site) -> Variables:
+    return {
+        "ldap_members": _members(site, "ldap"),
+        "ldap_base": ",".join(f"dc={label}" for label in site.domain.split(".")),
+        "ldap_vip_fqdn": vip_fqdn(site),
+        "ldap_admin_password": secret("ldap_admin"),
+        "ldap_replication_password": secret("ldap_replication"),
+        "ldap_reader_password": secret("ldap_reader"),
+        "ldap_groups": list(site.communities),
+    }
