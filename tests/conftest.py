@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from dicos_site import description, places
 from tests.rack import PROJECT, Outcome, Rack
 
 FOLDER = PROJECT / ".cache" / "test-rack"
@@ -44,8 +45,6 @@ def deployment(standing_rack: Rack, pytestconfig: pytest.Config) -> Outcome | No
 @pytest.fixture(scope="session")
 def standing_rack(request: pytest.FixtureRequest) -> Iterator[Rack]:
     """Yield a rack whose hosts are up and bare; after green tests, and always in CI, it is removed."""
-    from dicos_site import description
-
     if existing := os.environ.get("DICOS_TEST_RACK"):
         folder = Path(existing).resolve()
         yield Rack(folder, description.read(folder))
@@ -73,8 +72,6 @@ def new_rack(folder: Path, replacements: dict[str, str]) -> Rack:
 
 def fresh_rack(folder: Path, text: str) -> Rack:
     """Write rack.yml into an empty folder and remove hosts, keys and secrets that an earlier run left."""
-    from dicos_site import description, places
-
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     (folder / "rack.yml").write_text(text)

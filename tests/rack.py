@@ -7,12 +7,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dicos_site.model import Site
-
-if TYPE_CHECKING:
-    from dicos_site.remote import Result
+from dicos_site.remote import Remote, Result
 
 PROJECT = Path(__file__).resolve().parent.parent
 DICOS_SITE = PROJECT / ".venv" / "bin" / "dicos-site"
@@ -57,10 +55,8 @@ class Rack:
         assert outcome.code == 0 or not check, str(outcome)
         return outcome
 
-    def on(self, host: str, command: str, *, timeout_s: float = 60) -> "Result":
+    def on(self, host: str, command: str, *, timeout_s: float = 60) -> Result:
         """Run a shell command as root on a host, on a new connection: the host may just have rebooted."""
-        from dicos_site.remote import Remote
-
         with Remote(self.site) as remote:
             return remote.run(host, command, timeout_s=timeout_s)
 

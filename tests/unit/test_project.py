@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from dicos_site.report import CODES, pages
 from tools import runbook_index
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -59,6 +60,10 @@ def test_every_dependency_is_locked_with_a_hash() -> None:
         for name in re.findall(r"^([A-Za-z0-9._-]+)==.*\\\n\s+--hash=sha256:", lock, re.MULTILINE)
     }
     assert {re.split(r"[<>=~\[ ]", name)[0].lower() for name in wanted} <= locked
+
+
+def test_every_health_code_has_its_page() -> None:
+    assert pages() == {code.name for code in CODES}
 
 
 def test_the_index_of_the_runbooks_is_made_from_their_pages() -> None:
