@@ -12,15 +12,14 @@ The test rack has its own name and networks, so a rack of `make site`, whatever 
 """
 
 import os
-import shutil
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dicos_site import description, places
-from tests.rack import PROJECT, Outcome, Rack
+from dicos_site import description
+from tests.rack import PROJECT, Outcome, Rack, new_rack
 
 FOLDER = PROJECT / ".cache" / "test-rack"
 OWN = {"TW-LAB": "TW-TEST", "lab.dicos.test": "test.dicos.test", "10.77.": "10.87.", "10.78.": "10.88."}
@@ -60,25 +59,6 @@ def standing_rack(request: pytest.FixtureRequest) -> Iterator[Rack]:
         )
     else:
         rack.run("lab", "down", "{site}", timeout_s=300)
-
-
-def new_rack(folder: Path, replacements: dict[str, str]) -> Rack:
-    """Return the lab's rack under another name, in `folder`, with nothing left of an earlier one."""
-    text = (PROJECT / "inventories" / "lab" / "rack.yml").read_text()
-    for old, new in replacements.items():
-        text = text.replace(old, new)
-    return fresh_rack(folder, text)
-
-
-def fresh_rack(folder: Path, text: str) -> Rack:
-    """Write rack.yml into an empty folder and remove hosts, keys and secrets that an earlier run left."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    (folder / "rack.yml").write_text(text)
-    rack = Rack(folder, description.read(folder))
-    rack.run("lab", "down", "{site}", timeout_s=300)
-    shutil.rmtree(places.site_home(rack.site), ignore_errors=True)
-    return rack
 
 
 def say(config: pytest.Config, text: str) -> None:

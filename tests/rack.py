@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dicos_site import description, places
 from dicos_site.model import Site
 from dicos_site.remote import Remote, Result
 
@@ -103,6 +105,25 @@ class Rack:
         except Exception as error:  # a host that does not answer is part of the story
             return f"[{host}] does not answer: {error}"
         return "\n".join(f"[{host}] {line}" for line in (result.stdout + result.stderr).splitlines())
+
+
+def new_rack(folder: Path, replacements: dict[str, str]) -> Rack:
+    """Return the lab's rack under another name, in `folder`, with nothing left of an earlier one."""
+    text = (PROJECT / "inventories" / "lab" / "rack.yml").read_text()
+    for old, new in replacements.items():
+        text = text.replace(old, new)
+    return fresh_rack(folder, text)
+
+
+def fresh_rack(folder: Path, text: str) -> Rack:
+    """Write rack.yml into an empty folder and remove hosts, keys and secrets that an earlier run left."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / "rack.yml").write_text(text)
+    rack = Rack(folder, description.read(folder))
+    rack.run("lab", "down", "{site}", timeout_s=300)
+    shutil.rmtree(places.site_home(rack.site), ignore_errors=True)
+    return rack
 
 
 def execute(command: list[str], timeout_s: float, *, env: dict[str, str] | None = None) -> Outcome:
