@@ -3,14 +3,16 @@
 import threading
 import time
 from collections.abc import Callable
+from itertools import pairwise
 
 
 def longest_silence(
     ask: Callable[[], bool], act: Callable[[], None], *, settle_s: float = 15, every_s: float = 0.02
 ) -> float:
-    """Return the longest time in seconds between two answers, from just before `act` until `settle_s` after it.
+    """Return the longest time in seconds between two answers, from before `act` until `settle_s` after it.
 
-    `ask` says whether it was answered; it must time out by itself. RuntimeError where no answer came after `act`.
+    `ask` says whether it was answered; it must time out by itself.
+    RuntimeError where no answer came after `act`.
     """
     answers: list[float] = []
     stop = threading.Event()
@@ -33,4 +35,4 @@ def longest_silence(
         asker.join()
     if not answers or answers[-1] < acted:
         raise RuntimeError(f"no answer within {settle_s:g} s after the fault")
-    return max(after - before for before, after in zip(answers, answers[1:], strict=False))
+    return max(after - before for before, after in pairwise(answers))
