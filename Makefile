@@ -82,6 +82,12 @@ drill: venv ## Kill every database member 50 times and count what was acknowledg
 bench: venv ## Measure this machine's numbers into docs/benchmarks.md
 	@$(STEP) "bench" python -m tools.bench
 
+.PHONY: docs
+docs: venv ## Make again what is made from the sources: indexes, tables, the picture
+	@python tools/runbook_index.py
+	@python tools/module_table.py
+	@dicos-site show lab --svg docs/rack.svg
+
 .PHONY: clean
 clean: ## Remove the lab, the virtual environment and the caches (secrets stay)
 	@if [ -x $(VENV)/bin/dicos-site ]; then $(STEP) "lab down $(SITE)" dicos-site lab down $(SITE); fi

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from dicos_site.report import CODES, pages
-from tools import runbook_index
+from tools import module_table, runbook_index
 
 PROJECT = Path(__file__).resolve().parents[2]
 MODULES = [
@@ -67,7 +67,14 @@ def test_every_health_code_has_its_page() -> None:
 
 
 def test_the_index_of_the_runbooks_is_made_from_their_pages() -> None:
-    assert runbook_index.INDEX.read_text() == runbook_index.index(runbook_index.RUNBOOKS)
+    made = runbook_index.index(runbook_index.RUNBOOKS)
+    assert runbook_index.INDEX.read_text() == made, "run `make docs`"
+
+
+def test_the_architecture_lists_the_modules_that_exist() -> None:
+    page = module_table.PAGE.read_text()
+    made = module_table.with_table(page, module_table.table(PROJECT / "dicos_site"))
+    assert page == made, "run `make docs`"
 
 
 def _functions(path: Path) -> Iterator[tuple[str, int]]:
