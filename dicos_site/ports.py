@@ -1,0 +1,91 @@
+"""Site → which port of which host is open to whom. Pure; the firewall, `show` and `verify` all read this."""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from typing import Literal
+
+from dicos_site.model import Host, Site
+from dicos_site.placement import groups, hosts_of
+
+Protocol = Literal["tcp", "udp", "vrrp"]
+MANAGEMENT = "management"
+EVERYONE = "everyone"
+
+
+@dataclass(frozen=True)
+class Port:
+    """A listening port: of a service, or of the VIP that the service's hosts carry.
+
+    `sources` names groups of hosts; "management" is the management network, "everyone" any address.
+    """
+
+    service: str
+    name: str
+    number: int
+    sources: tuple[str, ...]
+    protocol: Protocol = "tcp"
+    on_vip: bool = False
+    tls: bool = False
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One port as a host's firewall opens it; `destination` is the VIP or None for the host's own addresses.
+
+    `sources` is empty where any address may connect; VRRP has the number 0.
+    """
+
+    name: str
+    protocol: Protocol
+    number: int
+    sources: tuple[str, ...]
+    destination: IPv4Address | None
+
+
+PORTS: tuple[Port, ...] = (
+    Port("base", "ssh", 22, (MANAGEMENT,)),
+    Port("base", "ntp", 123, (MANAGEMENT,), protocol="udp"),
+    Port("loadbalancer", "vrrp", 0, ("loadbalancer",), protocol="vrrp"),
+    Port("loadbalancer", "https", 443, (EVERYONE,), on_vip=True, tls=True),
+    Port("loadbalancer", "statistics", 8404, ("controller", "hub"), tls=True),
+    Port("loadbalancer", "mariadb-vip", 3306, ("controller", "hub"), on_vip=True, tls=True),
+    Port("loadbalancer", "ldaps-vip", 636, (MANAGEMENT,), on_vip=True, tls=True),
+    Port("mariadb", "mariadb", 3306, ("loadbalancer",), tls=True),
+    Port("mariadb", "galera", 4567, ("mariadb", "galera_arbiter"), tls=True),
+    Port("mariadb", "galera-udp", 4567, ("mariadb", "galera_arbiter"), protocol="udp"),
+    Port("mariadb", "galera-ist", 4568, ("mariadb",), tls=True),
+    Port("mariadb", "galera-guard", 4569, ("mariadb",), tls=True),
+    Port("mariadb", "galera-sst", 4444, ("mariadb",), tls=True),
+    Port("galera_arbiter", "galera", 4567, ("mariadb",), tls=True),
+    Port("rabbitmq", "epmd", 4369, ("rabbitmq",)),
+    Port("rabbitmq", "amqps", 5671, ("controller", "node", "compute"), tls=True),
+    Port("rabbitmq", "distribution", 25672, ("rabbitmq",), tls=True),
+    Port("memcached", "memcached", 11211, ("controller",), tls=True),
+    Port("ldap", "ldaps", 636, (MANAGEMENT,), tls=True),
+)
+
+
+def rules(site: Site, host: Host) -> tuple[Rule, ...]:
+    """Return the rules of one host's firewall, in the order of `PORTS`.
+
+    A port whose source groups have no host is left out: without sources it would be open to everyone.
+    """
+    found = (_rule(site, port) for port in PORTS if host in hosts_of(site, port.service))
+    opened = {port.name for port in PORTS if EVERYONE in port.sources}
+    return tuple(rule for rule in found if rule.sources or rule.name in opened)
+
+
+def _rule(site: Site, port: Port) -> Rule:
+    destination = site.networks.management.vip if port.on_vip else None
+    number = site.ssh.port if port.name == "ssh" else port.number
+    return Rule(port.name, port.protocol, number, _addresses(site, port.sources), destination)
+
+
+def _addresses(site: Site, sources: tuple[str, ...]) -> tuple[str, ...]:
+    if EVERYONE in sources:
+        return ()
+    if MANAGEMENT in sources:
+        return (str(site.networks.management.cidr),)
+    members = groups(site)
+    names = {name for source in sources for name in members[source]}
+    return tuple(str(host.address) for host in site.hosts if host.name in names)
