@@ -1,0 +1,40 @@
+"""RabbitMQ: three members with TLS; memcached on each."""
+
+import json
+import socket
+import ssl
+
+import pytest
+from testinfra.host import Host
+
+testinfra_hosts = ["ansible://rabbitmq"]
+
+
+def test_three_members_are_one_cluster(host: Host) -> None:
+    status = json.loads(host.check_output("rabbitmqctl -q cluster_status --formatter json"))
+    assert len(status["running_nodes"]) == 3, host.run("journalctl -q -n 40 -u rabbitmq-server").stdout
+    assert status["partitions"] == {}
+
+
+def test_new_queues_are_quorum_queues(host: Host) -> None:
+    vhosts = host.check_output("rabbitmqctl -q list_vhosts name default_queue_type --formatter json")
+    types = {vhost["name"]: vhost["default_queue_type"] for vhost in json.loads(vhosts)}
+    assert types["site"] == "quorum"
+
+
+def test_nobody_can_log_in_as_guest(host: Host) -> None:
+    users = json.loads(host.check_output("rabbitmqctl -q list_users --formatter json"))
+    assert {user["user"] for user in users} == {"site"}
+
+
+@pytest.mark.parametrize("port", [5671, 11211])
+def test_clients_are_served_over_tls_by_the_site_s_authority(host: Host, port: int) -> None:
+    context = ssl.create_default_context(cadata=host.file("/etc/dicos/pki/ca.crt").content_string)
+    context.check_hostname = False
+    address = host.check_output("hostname -I").split()[0]
+    with socket.socket() as probe:
+        probe.settimeout(2)
+        probe.bind(("", 0))
+        with context.wrap_socket(probe) as secured:
+            secured.connect((address, port))
+            assert secured.version() in ("TLSv1.2", "TLSv1.3")
