@@ -48,6 +48,10 @@ class DeploymentError(SiteError):
     exit_code = 4
 
 
+class UnreachableError(DeploymentError):
+    """A host does not answer, or not in time; what was asked of it is not known."""
+
+
 class SecretsError(SiteError):
     """The site's secrets cannot be read or kept; nothing was touched."""
 

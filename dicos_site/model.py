@@ -10,6 +10,7 @@ from pydantic import AnyHttpUrl, BaseModel, BeforeValidator, ConfigDict, Field, 
 
 Kind = Literal["controller", "node", "storage", "compute", "hub"]
 KINDS: tuple[Kind, ...] = ("controller", "node", "storage", "compute", "hub")
+MAX_REPLICAS = 5
 STORAGE_KINDS: tuple[Kind, ...] = ("node", "storage")
 
 
@@ -33,7 +34,6 @@ def _named(value: object) -> object:
 
 Address = Annotated[IPv4Address, BeforeValidator(_text)]
 Network = Annotated[IPv4Network, BeforeValidator(_text)]
-Number = Annotated[int, Field(strict=True)]
 HostName = Annotated[
     str,
     StringConstraints(pattern=r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$"),
@@ -56,6 +56,12 @@ TimeServer = Annotated[
     str,
     StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?$"),
     Field(title="time server", description="a host name or an address", examples=["time.example.org"]),
+]
+Placed = Annotated[
+    tuple[HostName, ...],
+    Field(
+        title="list of hosts", description="the names of the hosts that run the service", examples=["[hub1]"]
+    ),
 ]
 
 
@@ -175,13 +181,16 @@ class Mirror(Frozen):
     """Where packages come from; what is left out is from the machine's own apt and pip configuration."""
 
     debian: AnyHttpUrl | None = Field(
-        None, title="web address", description="a mirror of Debian", examples=["http://deb.debian.org/debian"]
+        None,
+        title="web address",
+        description="a mirror of Debian",
+        examples=["http://mirror.example.org/debian"],
     )
     security: AnyHttpUrl | None = Field(
         None,
         title="web address",
         description="a mirror of Debian's security updates",
-        examples=["http://deb.debian.org/debian-security"],
+        examples=["http://mirror.example.org/debian-security"],
     )
     pypi: AnyHttpUrl | None = Field(
         None,
@@ -260,13 +269,13 @@ class Site(Frozen):
         description="the federation to join",
         examples=['{registry: "https://hub1.lab.dicos.test"}'],
     )
-    placement: dict[str, tuple[HostName, ...]] = Field(
+    placement: dict[str, Placed] = Field(
         default_factory=dict,
         title="mapping from service to list of hosts",
         description="services that run elsewhere than on the hosts of their kind",
         examples=["{galera_arbiter: [hub1]}"],
     )
-    replicas: Annotated[int, Field(strict=True, ge=1, le=5)] = Field(
+    replicas: Annotated[int, Field(strict=True, ge=1, le=MAX_REPLICAS)] = Field(
         3, title="number of copies", description="how many hosts hold each piece of stored data", examples=[3]
     )
     time_servers: tuple[TimeServer, ...] = Field(
@@ -279,7 +288,7 @@ class Site(Frozen):
         Mirror(),
         title="mapping of mirrors",
         description="where packages come from; what is left out is the machine's own configuration",
-        examples=["{debian: http://deb.debian.org/debian}"],
+        examples=["{debian: http://mirror.example.org/debian}"],
     )
     ssh: Ssh = Field(
         Ssh(),

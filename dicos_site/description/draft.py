@@ -7,7 +7,7 @@ from typing import Literal, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from dicos_site.model import Address, Disk, Kind, Network
+from dicos_site.model import MAX_REPLICAS, Address, Disk, Kind, Network
 
 T = TypeVar("T")
 
@@ -69,7 +69,7 @@ def draft(value: Mapping[str, object]) -> Draft:
             _network(name, networks[name]) for name in ("management", "provider") if name in networks
         ),
         placement={name: _texts(members) for name, members in placement.items() if isinstance(members, list)},
-        replicas=replicas if type(replicas) is int else None,
+        replicas=replicas if type(replicas) is int and 1 <= replicas <= MAX_REPLICAS else None,
     )
 
 

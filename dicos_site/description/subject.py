@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from dicos_site.description.document import Path
-from dicos_site.model import Site
+from dicos_site.model import Host, Site
 
 KEY = "[key]"
 
@@ -21,6 +21,7 @@ class Subject:
     description: str = ""
     example: str = ""
     keys: tuple[str, ...] = ()
+    default: str = "required"
 
 
 def subject(path: Path) -> Subject:
@@ -60,9 +61,20 @@ def _plain(annotation: object, info: FieldInfo | None) -> tuple[object, FieldInf
 def _words(annotation: object, info: FieldInfo | None) -> Subject:
     keys: tuple[str, ...] = ()
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        keys = tuple(annotation.model_fields)
-        info = info if info and info.title else None
+        keys = tuple(name for name in annotation.model_fields if (annotation, name) != (Host, "name"))
+        if not (info and info.title):
+            return Subject(
+                annotation.__name__.lower(), f"a mapping with the keys {', '.join(keys)}", "", keys
+            )
     if not info:
-        return Subject("mapping", f"with the keys {', '.join(keys)}" if keys else "", "", keys)
+        return Subject()
     example = str(info.examples[0]) if info.examples else ""
-    return Subject(info.title or "", info.description or "", example, keys)
+    return Subject(info.title or "", info.description or "", example, keys, _default(info))
+
+
+def _default(info: FieldInfo) -> str:
+    """Return what a field is when it is left out, in words of rack.yml."""
+    if info.is_required():
+        return "required"
+    plain = isinstance(info.default, (str, int)) and info.default != ""
+    return f"`{info.default}`" if plain else "nothing"

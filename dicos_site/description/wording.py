@@ -32,7 +32,9 @@ def mistake(error: ErrorDetails, path: Path, document: Document) -> Mistake:
 def unknown_key(path: Path, known: tuple[str, ...]) -> Mistake:
     """Return the mistake of a key that nothing reads, with the nearest that something does."""
     key = str(path[-1])
-    return Mistake(path, f"the key {quoted(key)} is unknown here", _nearest(key, known, "known keys"))
+    near, listed = nearest(key, known), f"known keys: {', '.join(known)}"
+    fix = f'did you mean "{near}"? {listed}' if near else f"remove it; {listed}"
+    return Mistake(path, f"the key {quoted(key)} is unknown here", fix)
 
 
 def quoted(text: str) -> str:
@@ -44,12 +46,6 @@ def quoted(text: str) -> str:
 def nearest(word: str, known: tuple[str, ...]) -> str:
     """Return the known word that was probably meant, or nothing."""
     return next(iter(difflib.get_close_matches(word.lower(), known, n=1)), "")
-
-
-def _nearest(word: str, known: tuple[str, ...], label: str) -> str:
-    near = nearest(word, known)
-    listed = f"{label}: {', '.join(known)}"
-    return f'did you mean "{near}"? {listed}' if near else f"remove it or use one of the {listed}"
 
 
 def _missing(path: Path) -> Mistake:
@@ -70,14 +66,19 @@ def _specific(
         return Mistake(path, f"{written} is out of range for {name}: it is {limit}", f"{_example(words)}")
     if kind == "literal_error":
         choices = tuple(word.strip(" '") for word in str(bounds["expected"]).replace(" or ", ", ").split(","))
-        fix = _nearest(written.strip('"'), choices, "choices")
+        near = nearest(written.strip('"'), choices)
+        fix = (
+            f'did you mean "{near}"? choices: {", ".join(choices)}'
+            if near
+            else f"write one of: {', '.join(choices)}"
+        )
         return Mistake(path, f"{written} is not a {words.title}", fix)
     if kind == "ip_v4_network" and (network := _network_around(written.strip('"'))):
         what = f"{written} is not an IPv4 network: it is an address inside one"
         return Mistake(path, what, f"write {network}")
     if kind in {"string_type", "value_error"} and not written.startswith(('"', "a ")):
-        what = f"{written} is a number or a truth value here, not {_article(words.title)}"
-        return Mistake(path, what, f'put it in quotes, "{written}", or see docs/rack.md: {words.description}')
+        what = f"{written} is read as a number or a truth value, and {_article(words.title)} is a text"
+        return Mistake(path, what, f'put it in quotes: "{written}"')
     return None
 
 

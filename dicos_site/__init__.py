@@ -1,0 +1,1 @@
+"""The DiCOS Site Builder: one description in, one verified site out."""

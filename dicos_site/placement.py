@@ -1,0 +1,47 @@
+"""Site → which service runs on which host. Pure."""
+
+from dataclasses import dataclass
+
+from dicos_site.model import KINDS, Host, Kind, Site
+
+
+@dataclass(frozen=True)
+class Service:
+    """One role that the model places: on which kinds of host, and whether its members vote."""
+
+    name: str
+    kinds: tuple[Kind, ...]
+    quorum: bool = False
+
+
+SERVICES: tuple[Service, ...] = (
+    Service("base", KINDS),
+    Service("pki", KINDS),
+    Service("loadbalancer", ("controller",)),
+    Service("mariadb", ("controller",), quorum=True),
+    Service("galera_arbiter", ()),
+    Service("rabbitmq", ("controller",), quorum=True),
+    Service("memcached", ("controller",)),
+    Service("ldap", ("controller",)),
+)
+SERVICE_NAMES = tuple(service.name for service in SERVICES)
+
+
+def hosts_of(site: Site, service: str) -> tuple[Host, ...]:
+    """Return the hosts that run a service, in the order of rack.yml: `placement:` first, else by kind."""
+    if service in site.placement:
+        return tuple(host for host in site.hosts if host.name in site.placement[service])
+    kinds = next(entry.kinds for entry in SERVICES if entry.name == service)
+    return tuple(host for host in site.hosts if host.kind in kinds)
+
+
+def services_of(site: Site, host: Host) -> tuple[str, ...]:
+    """Return the services of one host, in the order in which they are deployed."""
+    return tuple(name for name in SERVICE_NAMES if host in hosts_of(site, name))
+
+
+def groups(site: Site) -> dict[str, tuple[str, ...]]:
+    """Return {group: host names}: one group a kind, one a service; all are present, even when empty."""
+    by_kind = {kind: tuple(host.name for host in site.hosts if host.kind == kind) for kind in KINDS}
+    by_service = {name: tuple(host.name for host in hosts_of(site, name)) for name in SERVICE_NAMES}
+    return by_kind | by_service
