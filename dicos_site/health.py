@@ -1,0 +1,87 @@
+"""Report → tables for people."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from dicos_site.report import Check, Report, runbook, severity
+from dicos_site.status import CRITICAL, health, worst_first
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def verification(report: Report) -> "Table":
+    """Return one line a code where all passed, and one line a failed check with its runbook."""
+    table = _table("", "code", "host", "what was measured", "s")
+    by_code: dict[tuple[str, str], list[Check]] = defaultdict(list)
+    for check in report.checks:
+        by_code[check.stage, check.code].append(check)
+    for (_, code), checks in by_code.items():
+        failed = [check for check in checks if not check.passed]
+        passed = [check for check in checks if check.passed]
+        if passed:
+            seconds = max(check.seconds for check in passed)
+            table.add_row("[green]ok[/]", code, _hosts(passed), _detail(passed), f"{seconds:.1f}")
+        for check in failed:
+            page = f"{_escaped(check.detail)}\n→ {runbook(code)}"
+            table.add_row("[red]FAILED[/]", code, check.host or "site", page, f"{check.seconds:.1f}")
+    return table
+
+
+def summary(report: Report) -> str:
+    """Return the last line of a verification."""
+    failed = sum(1 for check in report.checks if not check.passed)
+    if report.passed:
+        return f"{report.site}: all {len(report.checks)} checks passed in {report.seconds:.1f} s"
+    return f"{report.site}: {failed} of {len(report.checks)} checks failed in {report.seconds:.1f} s"
+
+
+def condition(report: Report) -> "Table":
+    """Return what is wrong now, worst first; a site in health has one line."""
+    worst = health(report)
+    colour = {"OK": "green", CRITICAL: "red"}.get(worst, "yellow")
+    table = _table("severity", "code", "host", "what was measured", "runbook")
+    table.title = (
+        f"{report.site}: [{colour}]{worst}[/]  ({len(report.checks)} checks in {report.seconds:.1f} s)"
+    )
+    for check in worst_first(report):
+        table.add_row(
+            severity(check.code),
+            check.code,
+            check.host or "site",
+            _escaped(check.detail),
+            runbook(check.code),
+        )
+    if not worst_first(report):
+        table.add_row("ok", "all", "site", f"{len(report.checks)} checks passed", "")
+    return table
+
+
+def _table(*columns: str) -> "Table":
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, title_justify="left")
+    for column in columns:
+        table.add_column(column, justify="right" if column == "s" else "left", overflow="fold")
+    return table
+
+
+def _hosts(checks: Iterable[Check]) -> str:
+    names = [check.host for check in checks if check.host]
+    return "site" if not names else names[0] if len(names) == 1 else f"{len(names)} hosts"
+
+
+def _detail(checks: list[Check]) -> str:
+    return (
+        _escaped(checks[0].detail)
+        if len({check.detail for check in checks}) == 1 or len(checks) == 1
+        else "all passed"
+    )
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

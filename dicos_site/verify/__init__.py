@@ -1,0 +1,88 @@
+"""Site → Report: every service is asked over its real protocol; what was written is taken away again."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from dicos_site.errors import SiteError
+from dicos_site.model import Site
+from dicos_site.remote import Remote, require_lab
+from dicos_site.report import Check, Report, check, make_report
+from dicos_site.verify import certificates, firewall, galera, hosts, ldap, loadbalancer, memcached, rabbitmq
+from dicos_site.verify.context import Context, Question
+
+# More than the longest list of one service: a question mostly waits.
+_THREADS = 32
+Source = Callable[[Site, Context], Iterator[Question]]
+STAGE_CHECKS: dict[str, tuple[Source, ...]] = {
+    "preflight": (),
+    "base": (hosts.checks, certificates.files, firewall.base_checks),
+    "platform": (
+        certificates.checks,
+        firewall.checks,
+        loadbalancer.checks,
+        galera.checks,
+        rabbitmq.checks,
+        ldap.checks,
+        memcached.checks,
+    ),
+}
+READING: tuple[Source, ...] = (
+    hosts.checks,
+    certificates.files,
+    loadbalancer.checks,
+    galera.status_checks,
+    rabbitmq.status_checks,
+    ldap.status_checks,
+    memcached.status_checks,
+)
+
+
+def verify(site: Site, folder: Path, stage: str | None = None) -> Report:
+    """Ask everything that a stage, or the whole site, promises."""
+    if stage:
+        return _round(site, folder, STAGE_CHECKS[stage])
+    # The platform's firewall checks ask all that the base's ask, and more strictly.
+    sources = [source for sources in STAGE_CHECKS.values() for source in sources]
+    return _round(site, folder, tuple(source for source in sources if source is not firewall.base_checks))
+
+
+def look(site: Site, folder: Path) -> Report:
+    """Ask only what can be answered by reading: `status`."""
+    return _round(site, folder, READING)
+
+
+def _round(site: Site, folder: Path, sources: tuple[Source, ...]) -> Report:
+    require_lab(site)
+    start = time.monotonic()
+    with Remote(site) as remote, ThreadPoolExecutor(_THREADS) as pool:
+        context = Context(site, folder, remote)
+        questions = [question for source in sources for question in source(site, context)]
+        answers = pool.map(_answers, questions)
+        checks = [one for answer in answers for one in answer]
+    return make_report(site.site, checks, time.monotonic() - start)
+
+
+def _answers(question: Question) -> list[Check]:
+    start = time.monotonic()
+    try:
+        checks = list(question.ask())
+    except SiteError as error:
+        checks = _failed(question, "; ".join(problem.what for problem in error.problems))
+    except (
+        Exception
+    ) as error:  # each client library has its own errors; all mean that the service did not answer
+        checks = _failed(question, _reason(error))
+    seconds = round(time.monotonic() - start, 2)
+    return [replace(one, seconds=seconds) for one in checks]
+
+
+def _failed(question: Question, detail: str) -> list[Check]:
+    return [check(code, question.host, False, detail) for code in question.codes]
+
+
+def _reason(error: Exception) -> str:
+    text = " ".join(str(error).split()) or repr(error)
+    return f"{type(error).__name__}: {text}"[:300]

@@ -1,0 +1,46 @@
+"""The load balancers: one holder of the VIP, every server behind HAProxy up."""
+
+import csv
+from collections.abc import Iterator, Sequence
+
+from dicos_site.errors import Problem, UnreachableError
+from dicos_site.model import Site
+from dicos_site.placement import hosts_of
+from dicos_site.report import Check, check
+from dicos_site.verify.context import Context, Question
+
+
+def checks(site: Site, context: Context) -> Iterator[Question]:
+    """Return one question for the VIP and one a load balancer."""
+    yield Question(("VIP_HELD",), "", lambda: [held(site, context)])
+    for host in hosts_of(site, "loadbalancer"):
+        yield Question(
+            ("HAPROXY_BACKENDS",),
+            host.name,
+            lambda name=host.name: [backends(name, context.facts(name)["haproxy"])],  # type: ignore[misc]
+        )
+
+
+def held(site: Site, context: Context) -> Check:
+    """Return whether exactly one load balancer has the VIP."""
+    vip = str(site.networks.management.vip)
+    answers = context.all_facts(hosts_of(site, "loadbalancer"))
+    if not answers:
+        raise UnreachableError(Problem("no load balancer answers"))
+    holders = [name for name, facts in answers.items() if vip in facts["addresses"]]
+    who = ", ".join(holders) or "nobody"
+    return check("VIP_HELD", "", len(holders) == 1, f"{vip} is held by {who}")
+
+
+def backends(host: str, lines: Sequence[str]) -> Check:
+    """Return whether every server of HAProxy's `show stat` is up."""
+    rows = list(csv.DictReader(lines))
+    servers = [row for row in rows if row.get("svname") not in ("FRONTEND", "BACKEND")]
+    down = [
+        f"{row['# pxname']}/{row['svname']} {row['status']} {row.get('check_status') or ''}".strip()
+        for row in servers
+        if not row["status"].startswith(("UP", "OPEN", "no check"))
+    ]
+    if not servers:
+        return check("HAPROXY_BACKENDS", host, False, "HAProxy does not answer on its socket")
+    return check("HAPROXY_BACKENDS", host, not down, "; ".join(down) or f"{len(servers)} servers up")

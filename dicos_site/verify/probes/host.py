@@ -1,0 +1,58 @@
+"""One host → its clock, failed units, addresses, certificates, chrony and HAProxy, as one JSON object."""
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HAPROXY_SOCKETS = ("/run/haproxy/admin.sock", "/run/haproxy.sock")
+
+
+def main() -> None:
+    """Print what this host says of itself; nothing is changed."""
+    answer = {
+        "time": time.time(),
+        "failed": [line.split()[0] for line in said("systemctl", "--failed", "--plain", "--no-legend")],
+        "addresses": addresses(),
+        "chrony": said("chronyc", "-c", "-n", "tracking"),
+        "haproxy": haproxy(),
+        "certificates": {
+            path.name: path.read_text() for path in sorted(Path("/etc/dicos/pki").glob("*.crt"))
+        },
+    }
+    json.dump(answer, sys.stdout)
+
+
+def said(*command: str) -> list[str]:
+    """Return the lines that a program printed; none where it is not installed or failed."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return done.stdout.splitlines() if done.returncode == 0 else []
+
+
+def addresses() -> list[str]:
+    """Return every IPv4 address of the host."""
+    text = "".join(said("ip", "-json", "-4", "address", "show"))
+    return [entry["local"] for link in json.loads(text or "[]") for entry in link.get("addr_info", [])]
+
+
+def haproxy() -> list[str]:
+    """Return the lines of HAProxy's `show stat`; none where it does not answer."""
+    path = next((name for name in HAPROXY_SOCKETS if Path(name).exists()), "")
+    if not path:
+        return []
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(3)
+            connection.connect(path)
+            connection.sendall(b"show stat\n")
+            return b"".join(iter(lambda: connection.recv(65536), b"")).decode().splitlines()
+    except OSError:
+        return []
+
+
+main()
