@@ -49,7 +49,7 @@ yaml: venv
 
 .PHONY: roles
 roles: venv
-	@$(STEP) "ansible-lint" ansible-lint --offline --profile production --strict -q
+	@$(STEP) "ansible-lint" ansible-lint --offline --profile production --strict -q --nocolor
 
 .PHONY: syntax
 syntax: venv
