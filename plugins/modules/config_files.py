@@ -94,7 +94,7 @@ options:
         type: str
         default: "0755"
   absent:
-    description: Files, links and empty directories that must not be there.
+    description: Files, links and directories, with all they hold, that must not be there.
     type: list
     elements: path
     default: []
@@ -133,29 +133,21 @@ changed_files:
 
 _PREFIX = ".config_files-"
 _ATTRIBUTES = {"owner": {"type": "str", "default": "root"}, "group": {"type": "str", "default": "root"}}
+_FILE = {
+    **_ATTRIBUTES,
+    "dest": {"type": "path", "required": True},
+    "mode": {"type": "str", "default": "0644"},
+    "validate": {"type": "str"},
+    "secret": {"type": "bool", "default": False},
+}
+_DIRECTORY = {
+    **_ATTRIBUTES,
+    "path": {"type": "path", "required": True},
+    "mode": {"type": "str", "default": "0755"},
+}
 ARGUMENTS = {
-    "files": {
-        "type": "list",
-        "elements": "dict",
-        "default": [],
-        "options": {
-            **_ATTRIBUTES,
-            "dest": {"type": "path", "required": True},
-            "mode": {"type": "str", "default": "0644"},
-            "validate": {"type": "str"},
-            "secret": {"type": "bool", "default": False},
-        },
-    },
-    "directories": {
-        "type": "list",
-        "elements": "dict",
-        "default": [],
-        "options": {
-            **_ATTRIBUTES,
-            "path": {"type": "path", "required": True},
-            "mode": {"type": "str", "default": "0755"},
-        },
-    },
+    "files": {"type": "list", "elements": "dict", "default": [], "options": _FILE},
+    "directories": {"type": "list", "elements": "dict", "default": [], "options": _DIRECTORY},
     "absent": {"type": "list", "elements": "path", "default": []},
     "validate": {"type": "list", "elements": "str", "default": []},
     "contents": {"type": "list", "elements": "str", "default": [], "no_log": True},
@@ -295,10 +287,6 @@ def _ensure_files(module: AnsibleModule, files: list[Wanted], absent: list[Path]
 def _is_there(path: Path, result: Result) -> bool:
     if not os.path.lexists(path):
         return False
-    if path.is_dir() and not path.is_symlink() and any(path.iterdir()):
-        raise RefusalError(
-            problem("the directory is not empty", path, "list what is in it under absent, or remove it")
-        )
     result.add(path, "present\n", "absent\n")
     return True
 

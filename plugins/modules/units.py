@@ -47,7 +47,9 @@ def main() -> None:
     if not module.check_mode and any(state["NeedDaemonReload"] == "yes" for state in states.values()):
         _run(module, "daemon-reload", [])
     disabled = [name for name in names if states[name]["UnitFileState"] not in ("enabled", "static", "alias")]
-    stopped = [name for name in names if states[name]["ActiveState"] not in ("active", "activating", "reloading")]
+    stopped = [
+        name for name in names if states[name]["ActiveState"] not in ("active", "activating", "reloading")
+    ]
     if not module.check_mode:
         _run(module, "enable", disabled)
         for name in stopped:
@@ -61,7 +63,9 @@ def _states(module: AnsibleModule, names: list[str]) -> dict[str, dict[str, str]
     command = ["systemctl", "show", f"--property={','.join(_PROPERTIES)}", *names]
     _, output, _ = module.run_command(command, check_rc=True)
     # systemctl prints one paragraph a unit, in the order asked.
-    paragraphs = [dict(line.split("=", 1) for line in part.splitlines()) for part in output.strip().split("\n\n")]
+    paragraphs = [
+        dict(line.split("=", 1) for line in part.splitlines()) for part in output.strip().split("\n\n")
+    ]
     return dict(zip(names, paragraphs, strict=True))
 
 
