@@ -1,0 +1,99 @@
+"""A rack of its own → docs/benchmarks.md: what each thing takes on this machine, the bar beside it.
+
+BENCH_COLD=0 leaves the image cache alone and skips the cold build. Nothing else should run meanwhile.
+"""
+
+import os
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+
+from dicos_site.lab import image
+from tests.rack import PROJECT, Rack, execute, new_rack
+from tools.bench_faults import vip_silence_s, write_silence_s
+from tools.benchmark_page import Row, write
+
+FOLDER = PROJECT / ".cache" / "bench-rack"
+OWN = {"TW-LAB": "TW-BENCH", "lab.dicos.test": "bench.dicos.test", "10.77.": "10.97.", "10.78.": "10.98."}
+REPETITIONS = 3
+HEALING_S = 180
+
+
+def main() -> None:
+    """Measure everything, writing the page after each measurement: a long run may be cut."""
+    rows: list[Row] = []
+    for row in _measurements():
+        print(str(row).rstrip(), flush=True)
+        rows.append(row)
+        write(rows, REPETITIONS)
+
+
+def _measurements() -> Iterator[Row]:
+    rack = new_rack(FOLDER, OWN)
+    if os.environ.get("BENCH_COLD", "1") != "0":
+        image.remove_all()
+        command = f"make site SITE={FOLDER.relative_to(PROJECT)}"
+        yield Row("make site, cold: no image cache", _make_site(rack), 30 * 60, "s", f"`{command}`")
+        rack = new_rack(FOLDER, OWN)
+    used_before_gib = _used_gib()
+    yield from _site(rack)
+    yield from _short_commands(rack)
+    used_gib = _used_gib() - used_before_gib
+    yield Row("memory of the seven hosts", used_gib, 5, "GiB", "MemTotal - MemAvailable, after - before")
+    yield from _faults(rack)
+    rack.run("lab", "down", "{site}")
+
+
+def _site(rack: Rack) -> Iterator[Row]:
+    up = rack.run("lab", "up", "{site}")
+    yield Row("rack up, baked images", up.seconds, 60, "s", "`dicos-site lab up`")
+    first = rack.run("deploy", "{site}", "--json")
+    yield Row("deploy, baked images", first.seconds, 8 * 60, "s", "`dicos-site deploy`")
+    for stage in first.json()["stages"]:
+        yield Row(
+            f"stage {stage['name']}, first time", stage["seconds"], None, "s", "`dicos-site deploy --json`"
+        )
+    verified = rack.run("verify", "{site}")
+    total = up.seconds + first.seconds + verified.seconds
+    yield Row("make site, baked images: the three", total, 15 * 60, "s", "lab up, deploy, verify")
+    second = rack.run("deploy", "{site}", "--json")
+    yield Row("second deploy", second.seconds, 45, "s", "`dicos-site deploy`")
+    yield Row(
+        "changed by the second deploy", second.json()["changed"], 0, "tasks", "`dicos-site deploy --json`"
+    )
+
+
+def _short_commands(rack: Rack) -> Iterator[Row]:
+    for verb, limit_s in (("validate", 1), ("preflight", 30), ("verify", None), ("status", None)):
+        median = statistics.median(rack.run(verb, "{site}").seconds for _ in range(REPETITIONS))
+        yield Row(verb, median, limit_s, "s", f"`dicos-site {verb}`")
+
+
+def _faults(rack: Rack) -> Iterator[Row]:
+    for what, limit_s, measure, how in (
+        ("VIP moves", 3, vip_silence_s, "connect to the VIP every 20 ms; `lab fault` stops its holder"),
+        ("write gap, writer killed", 10, write_silence_s, "INSERT through the VIP; SIGKILL to its mariadbd"),
+    ):
+        silences = []
+        for _ in range(REPETITIONS):
+            if problems := rack.wait_until_healthy(HEALING_S):
+                raise RuntimeError("\n".join(problems))
+            silences.append(measure(rack))
+        yield Row(what, statistics.median(silences), limit_s, "s", how)
+
+
+def _make_site(rack: Rack) -> float:
+    outcome = execute(["make", "site", f"SITE={rack.folder}"], timeout_s=3600)
+    if outcome.code != 0:
+        raise RuntimeError(str(outcome))
+    return outcome.seconds
+
+
+def _used_gib() -> float:
+    lines = (line.split() for line in Path("/proc/meminfo").read_text().splitlines())
+    kib = {name.rstrip(":"): int(value) for name, value, *_ in lines}
+    return (kib["MemTotal"] - kib["MemAvailable"]) / 2**20
+
+
+if __name__ == "__main__":
+    main()
