@@ -46,6 +46,7 @@ PORTS: tuple[Port, ...] = (
     Port("base", "ssh", 22, (MANAGEMENT,)),
     Port("base", "ntp", 123, (MANAGEMENT,), protocol="udp"),
     Port("loadbalancer", "vrrp", 0, ("loadbalancer",), protocol="vrrp"),
+    Port("loadbalancer", "haproxy-peers", 8405, ("loadbalancer",), tls=True),
     Port("loadbalancer", "https", 443, (EVERYONE,), on_vip=True, tls=True),
     Port("loadbalancer", "statistics", 8404, ("controller", "hub"), tls=True),
     Port("loadbalancer", "mariadb-vip", 3306, ("controller", "hub"), on_vip=True, tls=True),

@@ -41,6 +41,16 @@ def host_variables(site: Site, host: Host) -> Variables:
         "host_address": str(host.address),
         "host_fqdn": site.fqdn(host.name),
         "base_address": str(host.address),
+        "loadbalancer_address": str(host.address),
+        "loadbalancer_name": host.name,
+        "rabbitmq_address": str(host.address),
+        "rabbitmq_name": host.name,
+        "memcached_address": str(host.address),
+        "memcached_names": [site.fqdn(host.name)],
+        "ldap_address": str(host.address),
+        "mariadb_name": host.name,
+        "mariadb_address": str(host.address),
+        "mariadb_fqdn": site.fqdn(host.name),
         "pki_names": [site.fqdn(host.name)],
         "pki_addresses": [str(host.address)],
         "base_firewall_rules": [
@@ -103,8 +113,24 @@ def _loadbalancer(site: Site) -> Variables:
         "loadbalancer_members": _members(site, "loadbalancer"),
         "loadbalancer_router_id": int(site.networks.management.vip) % 255 + 1,
         "loadbalancer_password": secret("loadbalancer"),
-        "loadbalancer_mariadb_members": _members(site, "mariadb"),
-        "loadbalancer_ldap_members": _members(site, "ldap"),
+        "loadbalancer_site_name": site.site,
+        "loadbalancer_services": [
+            _balanced(site, "mariadb", 3306, check="mariadb", one_at_a_time=True),
+            _balanced(site, "ldap", 636, check="ldap"),
+        ],
+    }
+
+
+def _balanced(
+    site: Site, service: str, port: int, *, check: str, one_at_a_time: bool = False
+) -> dict[str, object]:
+    """Return a service behind the VIP, on the port that its members have too; TLS passes to them."""
+    return {
+        "name": service,
+        "port": port,
+        "members": _members(site, service),
+        "check": check,
+        "one_at_a_time": one_at_a_time,
     }
 
 
@@ -114,18 +140,23 @@ def _mariadb(site: Site) -> Variables:
         "mariadb_arbiters": _members(site, "galera_arbiter"),
         "mariadb_cluster_name": site.site,
         "mariadb_vip_fqdn": vip_fqdn(site),
-        "mariadb_root_password": secret("mariadb_root"),
-        "mariadb_sst_password": secret("mariadb_sst"),
         "mariadb_client_cidr": str(site.networks.management.cidr),
+        **(_mariadb_in_the_lab() if site.substrate == "incus" else {}),
         "mariadb_databases": [
             {"name": "site", "user": "site", "password": secret("mariadb_site"), "privileges": "ALL"}
         ],
     }
 
 
+def _mariadb_in_the_lab() -> Variables:
+    """Return what lets three members share one small machine."""
+    return {"mariadb_buffer_pool_mib": 64, "mariadb_gcache_mib": 64, "mariadb_max_connections": 200}
+
+
 def _rabbitmq(site: Site) -> Variables:
     return {
         "rabbitmq_members": _members(site, "rabbitmq"),
+        "rabbitmq_cluster_name": site.site,
         "rabbitmq_cookie": secret("rabbitmq_cookie"),
         "rabbitmq_users": [{"name": "site", "password": secret("rabbitmq_site"), "vhost": "site"}],
     }
@@ -138,6 +169,7 @@ def _memcached() -> Variables:
 def _ldap(site: Site) -> Variables:
     return {
         "ldap_members": _members(site, "ldap"),
+        "ldap_organisation": site.site,
         "ldap_base": ",".join(f"dc={label}" for label in site.domain.split(".")),
         "ldap_vip_fqdn": vip_fqdn(site),
         "ldap_admin_password": secret("ldap_admin"),
