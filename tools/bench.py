@@ -6,9 +6,8 @@ BENCH_COLD=0 leaves the image cache alone and skips the cold build. Nothing else
 import os
 import statistics
 from collections.abc import Iterator
-from pathlib import Path
 
-from dicos_site.lab import image
+from dicos_site import lab
 from tests.rack import PROJECT, Rack, execute, new_rack
 from tools.bench_faults import vip_silence_s, write_silence_s
 from tools.benchmark_page import Row, write
@@ -31,15 +30,13 @@ def main() -> None:
 def _measurements() -> Iterator[Row]:
     rack = new_rack(FOLDER, OWN)
     if os.environ.get("BENCH_COLD", "1") != "0":
-        image.remove_all()
+        lab.remove_images()
         command = f"make site SITE={FOLDER.relative_to(PROJECT)}"
         yield Row("make site, cold: no image cache", _make_site(rack), 30 * 60, "s", f"`{command}`")
         rack = new_rack(FOLDER, OWN)
-    used_before_gib = _used_gib()
     yield from _site(rack)
     yield from _short_commands(rack)
-    used_gib = _used_gib() - used_before_gib
-    yield Row("memory of the seven hosts", used_gib, 5, "GiB", "MemTotal - MemAvailable, after - before")
+    yield _memory(rack)
     yield from _faults(rack)
     rack.run("lab", "down", "{site}")
 
@@ -49,10 +46,8 @@ def _site(rack: Rack) -> Iterator[Row]:
     yield Row("rack up, baked images", up.seconds, 60, "s", "`dicos-site lab up`")
     first = rack.run("deploy", "{site}", "--json")
     yield Row("deploy, baked images", first.seconds, 8 * 60, "s", "`dicos-site deploy`")
-    for stage in first.json()["stages"]:
-        yield Row(
-            f"stage {stage['name']}, first time", stage["seconds"], None, "s", "`dicos-site deploy --json`"
-        )
+    for stage, seconds in first.json()["stages"].items():
+        yield Row(f"stage {stage}, first time", seconds, None, "s", "`dicos-site deploy --json`")
     verified = rack.run("verify", "{site}")
     total = up.seconds + first.seconds + verified.seconds
     yield Row("make site, baked images: the three", total, 15 * 60, "s", "lab up, deploy, verify")
@@ -89,10 +84,11 @@ def _make_site(rack: Rack) -> float:
     return outcome.seconds
 
 
-def _used_gib() -> float:
-    lines = (line.split() for line in Path("/proc/meminfo").read_text().splitlines())
-    kib = {name.rstrip(":"): int(value) for name, value, *_ in lines}
-    return (kib["MemTotal"] - kib["MemAvailable"]) / 2**20
+def _memory(rack: Rack) -> Row:
+    used_mib = rack.run("lab", "status", "{site}", "--json").json()["memory_mib"]
+    return Row(
+        "memory of the seven hosts", used_mib / 1024, 5, "GiB", "`dicos-site lab status`, without page cache"
+    )
 
 
 if __name__ == "__main__":

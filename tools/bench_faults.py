@@ -30,8 +30,8 @@ def vip_silence_s(rack: Rack) -> float:
             return True
         return False
 
-    silence = longest_silence(ask, lambda: _power(rack, holder, up=False))
-    _power(rack, holder, up=True)
+    silence = longest_silence(ask, lambda: _fault(rack, "stop", holder))
+    _fault(rack, "start", holder)
     return silence
 
 
@@ -39,8 +39,7 @@ def write_silence_s(rack: Rack) -> float:
     """Return for how long no write was acknowledged through the VIP while the writer was killed."""
     with Writer(rack) as writer:
         victim = writer.member()
-        command = "systemctl kill --signal=KILL mariadb"
-        return longest_silence(writer.write, lambda: _done(rack, victim, command), settle_s=25)
+        return longest_silence(writer.write, lambda: _fault(rack, "kill", victim, "mariadb"), settle_s=25)
 
 
 def vip_holder(rack: Rack) -> str:
@@ -109,11 +108,5 @@ class Writer(AbstractContextManager["Writer"]):
         return connection
 
 
-def _done(rack: Rack, host: str, command: str) -> None:
-    result = rack.on(host, command)
-    if result.code != 0:
-        raise RuntimeError(f"{host}: {command}: {result.stderr}")
-
-
-def _power(rack: Rack, host: str, *, up: bool) -> None:
-    rack.run("lab", "fault", "start" if up else "stop", host, "{site}")
+def _fault(rack: Rack, *words: str) -> None:
+    rack.run("lab", "fault", *words, "--site", "{site}")
