@@ -40,8 +40,6 @@ class Secret:
 SECRETS: tuple[Secret, ...] = (
     # VRRP carries 8 characters of a password, RFC 2338 5.3.6; keepalived cuts what is longer.
     Secret("loadbalancer", length=8),
-    Secret("mariadb_root"),
-    Secret("mariadb_sst"),
     Secret("mariadb_site"),
     Secret("rabbitmq_cookie"),
     Secret("rabbitmq_site"),
@@ -57,7 +55,7 @@ def ensure(folder: Path, site: Site) -> tuple[str, ...]:
     home = places.site_home(site)
     with _one_at_a_time(home):
         known = dict(load_from(folder, home)) if (folder / SECRETS_FILE).exists() else {}
-        made = _missing(known, site)
+        made = _missing(known, site, folder)
         if made:
             _write(folder / SECRETS_FILE, _encrypted(known | made, _password(home, make=not known)))
     return tuple(made)
@@ -79,6 +77,11 @@ def load_from(folder: Path, home: Path) -> Mapping[str, str]:
     return _decrypted(file, home, version)
 
 
+def forget() -> None:
+    """Forget what was decrypted; the next call reads the files again."""
+    _decrypted.cache_clear()
+
+
 @cache
 def _decrypted(file: Path, home: Path, version: int) -> dict[str, str]:
     password = _password(home, make=False)
@@ -91,7 +94,11 @@ def _decrypted(file: Path, home: Path, version: int) -> dict[str, str]:
     if not content.startswith(b"$ANSIBLE_VAULT;"):
         fix = f"encrypt it: ansible-vault encrypt --vault-password-file {home / PASSWORD_FILE} {file}"
         raise SecretsError(Problem("the file of secrets is not encrypted", str(file), fix))
-    values = yaml.safe_load(_plain(content, password, file, home))
+    try:
+        values = yaml.safe_load(_plain(content, password, file, home))
+    except yaml.YAMLError:
+        # Its message quotes what was decrypted: the chain ends here.
+        raise SecretsError(_damaged(file)) from None
     if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
         raise SecretsError(_damaged(file))
     return {str(name): value for name, value in values.items()}
@@ -123,10 +130,14 @@ def _vault(password: bytes) -> "VaultLib":
     return VaultLib([("default", VaultSecret(password))])
 
 
-def _missing(known: Mapping[str, str], site: Site) -> dict[str, str]:
+def _missing(known: Mapping[str, str], site: Site, folder: Path) -> dict[str, str]:
     made = {secret.name: _random(secret.length) for secret in SECRETS if secret.name not in known}
     if CA_CERTIFICATE not in known and CA_KEY not in known:
         made[CA_CERTIFICATE], made[CA_KEY] = make_authority(site)
+    elif CA_CERTIFICATE not in known or CA_KEY not in known:
+        # A new authority would cut every host off from those that still trust the old one.
+        what = "the site's authority has lost its key or its certificate"
+        raise SecretsError(Problem(what, str(folder / SECRETS_FILE), "bring the file back from your backup"))
     return made
 
 

@@ -61,17 +61,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        return _run(words)
+        return _said(_run(words))
     except SiteError as error:
         print_error(error, as_json="--json" in words)
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return _said(INTERRUPTED)
     except BrokenPipeError:
         # The reader went away (`| head`): nothing is left to tell, also not when Python flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _said(code: int) -> int:
+    # typer turns an interrupt inside a verb into a silent 130.
+    if code == INTERRUPTED:
+        print("interrupted", file=sys.stderr)
+    return code
 
 
 def _run(words: list[str]) -> int:

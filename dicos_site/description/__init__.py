@@ -38,7 +38,7 @@ def parse(text: str, file: str = RACK_FILE) -> Site:
     if not isinstance(document.value, dict):
         raise DescriptionError(_no_mapping(document), *problems)
     site, mistakes = _validated(document, document.value)
-    mistakes += [*_names_in_hosts(document.value), *broken_rules(draft(document.value))]
+    mistakes += [*_names_in_hosts(document.value), *broken_rules(draft(document))]
     everything = [*problems, *(entry.problem(document) for entry in mistakes)]
     if everything or site is None:
         raise DescriptionError(*sorted(dict.fromkeys(everything), key=_line))

@@ -1,7 +1,7 @@
 """YAML text → plain values, each with the line it stands on."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import yaml
 
@@ -15,12 +15,13 @@ _PLAIN_TAGS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("int", "float",
 
 @dataclass(frozen=True)
 class Document:
-    """What a file says: plain values with text keys, the line of each value, each scalar as it is written."""
+    """What a file says: plain values with text keys, lines, scalars as written, keys that stand twice."""
 
     file: str
     value: object = None
     lines: dict[Path, int] = field(default_factory=dict)
     texts: dict[Path, str] = field(default_factory=dict)
+    doubles: set[Path] = field(default_factory=set)
 
     def place(self, path: Path) -> str:
         """Return "hosts.ctl1.address, line 13"; what is not in the file has the line of what is around it."""
@@ -50,7 +51,7 @@ def read_document(text: str, file: str) -> tuple[Document, tuple[Problem, ...]]:
         raise DescriptionError(_syntax_problem(error, file)) from error
     except RecursionError as error:
         raise DescriptionError(_too_deep(file)) from error
-    return Document(file, value, reader.document.lines, reader.document.texts), tuple(reader.problems)
+    return replace(reader.document, value=value), tuple(reader.problems)
 
 
 class _Reader:
@@ -90,6 +91,7 @@ class _Reader:
             if not isinstance(key_node, yaml.ScalarNode):
                 self.problems.append(_no_word(path, line))
             elif key_node.value in first:
+                self.document.doubles.add((*path, key_node.value))
                 self.problems.append(_twice(key_node.value, path, first[key_node.value], line))
             else:
                 first[key_node.value] = line

@@ -7,6 +7,7 @@ from typing import Literal, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from dicos_site.description.document import Document
 from dicos_site.model import MAX_REPLICAS, Address, Disk, Kind, Network
 
 T = TypeVar("T")
@@ -41,36 +42,48 @@ class NetworkDraft:
 
 @dataclass(frozen=True)
 class Draft:
-    """A site as far as it is valid; `hosts` is None where there is no mapping of hosts at all."""
+    """A site as far as it is valid; `hosts` is None where there is no mapping of hosts at all.
+
+    `countable` tells whether the hosts of each kind can be counted: no kind is broken and no host is lost.
+    """
 
     substrate: Literal["metal", "incus"] | None
     hosts: tuple[HostDraft, ...] | None
     networks: tuple[NetworkDraft, ...]
     placement: Mapping[str, tuple[str, ...]]
     replicas: int | None
+    countable: bool
 
     def network(self, name: str) -> NetworkDraft | None:
         """Return the network of that name, or None where it is left out or broken."""
         return next((network for network in self.networks if network.name == name), None)
 
 
-def draft(value: Mapping[str, object]) -> Draft:
+def draft(document: Document) -> Draft:
     """Return what of a document is valid."""
+    value = _mapping(document.value)
     hosts, networks, placement = (
         value.get("hosts"),
         _mapping(value.get("networks")),
         _mapping(value.get("placement")),
     )
     replicas = value.get("replicas", 3)
+    drafts = tuple(_host(name, host) for name, host in hosts.items()) if isinstance(hosts, dict) else None
     return Draft(
         substrate=_valid(_SUBSTRATE, value.get("substrate", "metal")),
-        hosts=tuple(_host(name, host) for name, host in hosts.items()) if isinstance(hosts, dict) else None,
+        hosts=drafts,
         networks=tuple(
             _network(name, networks[name]) for name in ("management", "provider") if name in networks
         ),
         placement={name: _texts(members) for name, members in placement.items() if isinstance(members, list)},
         replicas=replicas if type(replicas) is int and 1 <= replicas <= MAX_REPLICAS else None,
+        countable=all(host.kind for host in drafts or ()) and not _lost_hosts(document),
     )
+
+
+def _lost_hosts(document: Document) -> bool:
+    """Return whether a host's name stands twice, so that only the first of them is known."""
+    return any(path[:1] == ("hosts",) and len(path) == 2 for path in document.doubles)
 
 
 def _host(name: str, value: object) -> HostDraft:

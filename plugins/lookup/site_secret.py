@@ -16,12 +16,12 @@ description:
   - Decrypts C(secrets.yml) beside C(rack.yml) with the password that is kept outside the tree.
 options:
   _terms:
-    description: Names of secrets, such as C(mariadb_root).
+    description: Names of secrets, such as C(ldap_admin).
     required: true
 """
 
 EXAMPLES = """
-mariadb_root_password: "{{ lookup('site_secret', 'mariadb_root') }}"
+ldap_admin_password: "{{ lookup('site_secret', 'ldap_admin') }}"
 """
 
 RETURN = """

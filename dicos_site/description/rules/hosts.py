@@ -19,16 +19,16 @@ def host_mistakes(draft: Draft) -> Iterator[Mistake]:
         fix = "add at least one, such as `ctl1: {kind: controller, address: 10.77.0.11}`"
         yield Mistake(("hosts",), "the rack has no hosts", fix)
         return
-    yield from _controllers(draft.hosts)
+    if draft.countable:
+        yield from _controllers(draft.hosts)
+        yield from _replicas(draft, draft.hosts)
     for host in draft.hosts:
         yield from _name(host)
         yield from _disks(draft, host)
-    yield from _replicas(draft, draft.hosts)
 
 
 def _controllers(hosts: tuple[HostDraft, ...]) -> Iterator[Mistake]:
-    # A host whose kind is broken may be meant as the controller.
-    if all(host.kind and host.kind != "controller" for host in hosts):
+    if all(host.kind != "controller" for host in hosts):
         fix = "make at least one host `kind: controller`; three keep the site alive when one fails"
         yield Mistake(("hosts",), "the rack has no controller", fix)
 

@@ -19,7 +19,7 @@ def placement_mistakes(draft: Draft) -> Iterator[Mistake]:
         yield from _known_service(service)
         yield from _known_hosts(service, members, hosts)
     yield from _everywhere_or_somewhere(draft)
-    if hosts and all(host.kind for host in hosts):
+    if hosts and draft.countable:
         yield from _votes(_site(draft, hosts))
 
 
