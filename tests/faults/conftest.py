@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from dicos_site import lab
 from tests.rack import Rack
 
 GREEN = "green"
@@ -13,8 +14,6 @@ HEALING_S = 180
 @pytest.fixture(scope="session")
 def green_rack(rack: Rack) -> Rack:
     """Return the rack, green, with a snapshot to fall back to after a test that broke it for good."""
-    from dicos_site import lab
-
     assert not (problems := rack.wait_until_healthy(HEALING_S)), "\n".join(problems)
     lab.snapshot(rack.site, GREEN)
     return rack
@@ -26,8 +25,6 @@ def healthy(green_rack: Rack, rack: Rack) -> Iterator[Rack]:
 
     Where it is not, the test fails in its teardown and the rack is restored for the next one.
     """
-    from dicos_site import lab
-
     yield rack
     problems = rack.wait_until_healthy(HEALING_S)
     if problems:
