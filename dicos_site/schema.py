@@ -5,6 +5,7 @@ from typing import Any
 import yaml
 
 from dicos_site.model import Site
+from dicos_site.placement import SERVICE_NAMES
 
 Schema = dict[str, Any]
 _IDENTIFIER = "https://json-schema.org/draft/2020-12/schema"
@@ -27,6 +28,7 @@ def schema() -> Schema:
         "propertyNames": name,
         "additionalProperties": {"$ref": "#/$defs/Host"},
     }
+    generated["properties"]["placement"]["propertyNames"] = {"enum": list(SERVICE_NAMES)}
     generated |= {"title": "rack.yml of a DiCOS site", "$schema": _IDENTIFIER}
     return {key: _adapted(value) for key, value in sorted(generated.items())}
 

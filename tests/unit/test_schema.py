@@ -46,6 +46,7 @@ def test_an_editor_finds_nothing_wrong_with_our_racks(text: str) -> None:
         ("hub1: {kind", "Hub_1: {kind", "$.hosts"),
         ("10.77.0.31}", "5}", "$.hosts.hub1.address"),
         ("cidr: 10.77.0.0/24", "cidr: 10.77.0.0", "$.networks.management.cidr"),
+        ("communities:", "placement: {mariadbb: [hub1]}\ncommunities:", "$.placement"),
         ("ctl1: {kind", "ctl1: {name: ctl1, kind", "$.hosts.ctl1"),
     ],
 )
