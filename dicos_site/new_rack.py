@@ -67,6 +67,7 @@ def rack_text(answers: Answers, name: str, schema: str) -> str:
         vip=management[_VIP],
         provider=_provider(answers.provider),
         hosts=hosts,
+        placement=_placement(hosts),
         # A device's path is long: each has a line of its own.
         separator=", " if answers.substrate == "incus" else ",\n    ",
         replicas=min(3, holders) if holders else 3,
@@ -89,6 +90,15 @@ def _disks(answers: Answers, kind: Kind) -> tuple[str, ...]:
     if answers.substrate == "incus":
         return ("{size_gib: 10}",) * 2
     return tuple(f"{{device: {device}}}" for device in answers.devices)
+
+
+def _placement(hosts: tuple[NewHost, ...]) -> Mapping[str, str]:
+    """Return the placement that gives an even number of controllers a majority, where another host can vote."""
+    members = [host.name for host in hosts if host.kind == "controller"]
+    others = [host.name for host in hosts if host.kind != "controller"]
+    if len(members) % 2 or not others:
+        return {}
+    return {"galera_arbiter": others[-1], "rabbitmq": ", ".join([*members, others[-1]])}
 
 
 def _provider(text: str) -> NewProvider | None:

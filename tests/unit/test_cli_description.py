@@ -1,5 +1,6 @@
 """The command line: init, validate, show, and how main() ends."""
 
+import importlib
 import json
 import os
 import resource
@@ -8,9 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 from dicos_site import description, places
-from dicos_site.cli import VERBS, main
+from dicos_site.cli import GROUPS, VERBS, main
 from dicos_site.errors import DeploymentError, Problem
 from tests.unit.racks import EXAMPLE, LAB, changed
 
@@ -126,8 +128,12 @@ def test_help_names_every_verb_that_is_there_with_its_sentence(capsys: Output) -
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_help_with_examples(capsys: Output, verb: str) -> None:
-    assert main([verb, "--help"]) == 0
-    assert "dicos-site" in capsys.readouterr().out
+    family = importlib.import_module(f"dicos_site.cli.{VERBS[verb]}")
+    acts = typer.main.get_group(family.app).commands if verb in GROUPS else [""]
+    for act in acts:
+        assert main([verb, *filter(None, [act]), "--help"]) == 0
+        # The usage line is not an example.
+        assert capsys.readouterr().out.count(f"dicos-site {verb}") >= 2, f"{verb} {act}"
 
 
 def test_an_interrupt_is_130(project: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,8 +244,16 @@ def test_a_site_is_never_overwritten(project: Path, capsys: Output) -> None:
     assert capsys.readouterr().err.startswith('the site "lab" is already there\n')
 
 
+def test_a_new_site_of_two_controllers_has_an_arbiter(project: Path) -> None:
+    assert main(["init", "two", "--controllers", "2"]) == 0
+    assert description.read(project / "two").placement == {
+        "galera_arbiter": ("hub1",),
+        "rabbitmq": ("ctl1", "ctl2", "hub1"),
+    }
+
+
 def test_a_new_site_that_could_not_work_is_not_written(project: Path, capsys: Output) -> None:
-    assert main(["init", "two", "--controllers", "2"]) == 2
+    assert main(["init", "two", "--controllers", "2", "--nodes", "0", "--hubs", "0"]) == 2
     assert not (project / "two").exists()
     assert "mariadb has 2 members" in capsys.readouterr().err
 
