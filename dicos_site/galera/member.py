@@ -1,0 +1,348 @@
+"""One member, seen and moved from its own host: its state, its fence, its start. Shipped to the hosts as it is."""
+
+import fcntl
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from dicos_site.galera.election import NO_UUID, MemberState
+
+CONFIG = Path("/etc/dicos/galera.json")
+RUN = Path("/run/dicos-galera")
+KNOWN_UUID = Path("/var/lib/dicos/galera-uuid")
+DATA = Path("/var/lib/mysql")
+SYSTEM_SCHEMAS = {"mysql", "performance_schema", "sys", "test", "lost+found"}
+POSITION = re.compile(r"([0-9a-f]{8}-[0-9a-f-]{27}):(-?\d+)")
+STOP_S = 120
+OPERATOR = "an operator, with systemctl stop"
+
+
+class MemberError(Exception):
+    """This member cannot do what was asked; the text says why."""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """A member's state with what the guard needs beside it: whether Galera may still restore the last view itself."""
+
+    state: MemberState
+    synced: bool
+    may_restore: bool
+    # Running, and cut off from the group for good: Galera says "node restart required" and stays.
+    adrift: bool = False
+
+    def text(self) -> str:
+        """Return it as one line of JSON."""
+        return json.dumps(asdict(self))
+
+
+def parse(text: str) -> Observation:
+    """Return the observation that `text` made."""
+    values = json.loads(text)
+    return Observation(
+        MemberState(**values["state"]), values["synced"], values["may_restore"], values["adrift"]
+    )
+
+
+def config() -> dict[str, object]:
+    """Return {"name", "members": [{"name", "address"}]} of this host."""
+    values: dict[str, object] = json.loads(CONFIG.read_text())
+    return values
+
+
+def observe() -> Observation:
+    """Return what this host knows of its member; starts nothing that is not stopped again."""
+    blank = MemberState(str(config()["name"]), known_uuid=_read(KNOWN_UUID).strip(), held_by=_fence_holder())
+    blank = replace(
+        blank,
+        interrupted_sst=_interrupted_sst(),
+        safe_to_bootstrap="safe_to_bootstrap: 1" in _read(DATA / "grastate.dat"),
+    )
+    if _processes():
+        return _observe_running(replace(blank, running=True))
+    blank = replace(blank, held_by=blank.held_by or _operator())
+    return Observation(_stopped(blank), synced=False, may_restore=(DATA / "gvwstate.dat").exists())
+
+
+def remember_cluster(uuid: str) -> None:
+    """Write down, outside of the data directory, the cluster that this member was Synced with."""
+    if uuid != _read(KNOWN_UUID).strip():
+        KNOWN_UUID.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        _replace_file(KNOWN_UUID, uuid + "\n")
+
+
+def fence(holder: str, seconds: int) -> Observation:
+    """Stop this member for `holder`, unless it is in a primary component, and return what it holds."""
+    with _lock():
+        if _fence_holder() not in ("", holder):
+            raise MemberError(f"held by {_fence_holder()}")
+        if observe().state.primary:
+            raise MemberError("in a primary component")
+        _replace_file(RUN / "fence.json", json.dumps({"holder": holder, "until": time.monotonic() + seconds}))
+        stop()
+        return observe()
+
+
+def release(holder: str, *, joining: bool) -> None:
+    """Give the member back and start it; `joining`: a cluster is there, the last view must not be restored."""
+    with _lock():
+        if _fence_holder() not in ("", holder):
+            raise MemberError(f"held by {_fence_holder()}")
+        if joining and not _processes():
+            (DATA / "gvwstate.dat").unlink(missing_ok=True)
+        (RUN / "fence.json").unlink(missing_ok=True)
+    start()
+
+
+def forgotten() -> bool:
+    """Return whether a fence has expired and left the member stopped: who held it has died."""
+    return (RUN / "fence.json").exists() and not _fence_holder()
+
+
+def start() -> None:
+    """Start the member without waiting: it may wait long for a primary component."""
+    _run(["systemctl", "reset-failed", "mariadb.service"])
+    _run(["systemctl", "start", "--no-block", "mariadb.service"])
+
+
+def stop() -> None:
+    """Stop the member; one that only waits for a primary component holds nothing unwritten, and may be killed."""
+    waiting = not _status()
+    _run(["systemctl", "stop", "--no-block", "mariadb.service"])
+    deadline = time.monotonic() + STOP_S
+    kill_at = time.monotonic() + 10
+    while _processes():
+        if waiting and time.monotonic() > kill_at:
+            _run(["systemctl", "kill", "--signal=SIGKILL", "mariadb.service"])
+        if time.monotonic() > deadline:
+            raise MemberError(f"did not stop within {STOP_S} s")
+        time.sleep(0.3)
+    _run(["systemctl", "stop", "mariadb.service"])
+
+
+def bootstrap(holder: str, uuid: str, seqno: int) -> None:
+    """Start the cluster from this member, which `holder` has fenced and found at uuid:seqno (NO_UUID: a new one)."""
+    with _lock():
+        state = observe().state
+        if _fence_holder() != holder or state.running:
+            raise MemberError("is not stopped and held by the one who asks")
+        if uuid != NO_UUID and (state.uuid, state.seqno) != (uuid, seqno):
+            raise MemberError(f"holds {state.uuid}:{state.seqno}, not {uuid}:{seqno}")
+        if uuid == NO_UUID and (not state.empty or state.known_uuid):
+            raise MemberError("holds or held data: no new cluster is made over it")
+        _prepare(uuid, seqno)
+        outcome = _run(["galera_new_cluster"], timeout_s=600)
+        (RUN / "fence.json").unlink(missing_ok=True)
+        if outcome.returncode:
+            raise MemberError("galera_new_cluster failed: see journalctl -u mariadb")
+
+
+def set_aside(holder: str) -> str:
+    """Move this fenced member's data away, for it to be filled anew, and return where it is kept."""
+    with _lock():
+        if _fence_holder() != holder or _processes():
+            raise MemberError("is not stopped and held by the one who asks")
+        if os.path.ismount(DATA):
+            raise MemberError(f"{DATA} is a mount point: empty it by hand")
+        kept = DATA.with_name(time.strftime("mysql.given-up-%Y%m%dT%H%M%S"))
+        DATA.rename(kept)
+        DATA.mkdir(mode=0o755)
+        shutil.chown(DATA, "mysql", "mysql")
+        KNOWN_UUID.unlink(missing_ok=True)
+        return str(kept)
+
+
+def _observe_running(blank: MemberState) -> Observation:
+    status = _status()
+    if not status:
+        return Observation(_waiting(blank), synced=False, may_restore=(DATA / "gvwstate.dat").exists())
+    seqno = int(status.get("wsrep_last_committed", "-1"))
+    state = replace(
+        blank,
+        primary=status.get("wsrep_cluster_status") == "Primary",
+        uuid=status.get("wsrep_local_state_uuid", ""),
+        seqno=seqno if 0 <= seqno < 2**63 else None,
+        settled=status.get("wsrep_local_recv_queue", "0") == "0",
+        interrupted_sst=False,
+    )
+    synced = state.primary and status.get("wsrep_local_state_comment") == "Synced"
+    adrift = status.get("wsrep_connected") == "OFF"
+    return Observation(state, synced=synced, may_restore=not adrift, adrift=adrift)
+
+
+def _waiting(blank: MemberState) -> MemberState:
+    """Return the position with which a member that still waits for a primary component was started."""
+    arguments = " ".join(_processes())
+    if "wsrep_recover" in arguments or "wsrep-recover" in arguments:
+        return blank
+    found = POSITION.search(arguments)
+    if found is None:
+        return replace(blank, empty=_never_filled())
+    return _at(blank, found.group(1), int(found.group(2)))
+
+
+def _stopped(blank: MemberState) -> MemberState:
+    if blank.interrupted_sst:
+        return blank
+    if not (DATA / "ibdata1").exists() or not (DATA / "mysql").is_dir():
+        return replace(blank, empty=not _user_schemas())
+    if _unit_state("SubState") == "auto-restart":
+        return blank
+    return _at(blank, *_recovered_position())
+
+
+def _at(blank: MemberState, uuid: str, seqno: int | None) -> MemberState:
+    if uuid == NO_UUID:
+        return replace(blank, empty=_never_filled())
+    return replace(blank, uuid=uuid, seqno=seqno)
+
+
+def _never_filled() -> bool:
+    """Return whether no cluster's data is there: a fresh installation, or nothing at all."""
+    saved = POSITION.search(_read(DATA / "grastate.dat").replace("uuid:", "").replace("seqno:", ":"))
+    uuid = re.search(r"uuid:\s*(\S+)", _read(DATA / "grastate.dat"))
+    return saved is None and (uuid is None or uuid.group(1) == NO_UUID) and not _user_schemas()
+
+
+def _user_schemas() -> list[str]:
+    if not DATA.is_dir():
+        return []
+    return [entry.name for entry in DATA.iterdir() if _is_schema(entry)]
+
+
+def _is_schema(entry: Path) -> bool:
+    return entry.is_dir() and entry.name not in SYSTEM_SCHEMAS and entry.name[0] not in ".#"
+
+
+def _interrupted_sst() -> bool:
+    """Return whether a state transfer to this member did not end: its marks, or the empty grastate.dat it leaves."""
+    saved = DATA / "grastate.dat"
+    marks = any((DATA / mark).exists() for mark in ("sst_in_progress", ".sst"))
+    return marks or (saved.exists() and saved.stat().st_size == 0)
+
+
+def _recovered_position() -> tuple[str, int | None]:
+    """Return the position in InnoDB's own log, asked once for each state of the files; the saved one as a last resort."""
+    cache = RUN / "position.json"
+    known = json.loads(_read(cache) or "{}")
+    if known.get("files") == _fingerprint():
+        return str(known["uuid"]), known["seqno"]
+    uuid, seqno = _ask_innodb()
+    RUN.mkdir(mode=0o755, exist_ok=True)
+    _replace_file(cache, json.dumps({"files": _fingerprint(), "uuid": uuid, "seqno": seqno}))
+    return uuid, seqno
+
+
+def _ask_innodb() -> tuple[str, int | None]:
+    command = [
+        "/usr/sbin/mariadbd",
+        "--user=mysql",
+        "--wsrep-recover",
+        "--disable-log-error",
+        "--skip-networking",
+    ]
+    found = POSITION.search(_after_marker(_run(command, timeout_s=900).stderr))
+    if found and found.group(1) != NO_UUID:
+        seqno = int(found.group(2))
+        return found.group(1), seqno if seqno >= 0 else None
+    saved = _read(DATA / "grastate.dat")
+    uuid = re.search(r"uuid:\s*(\S+)", saved)
+    position = re.search(r"seqno:\s*(\d+)", saved)
+    return uuid.group(1) if uuid else NO_UUID, int(position.group(1)) if position else None
+
+
+def _after_marker(log: str) -> str:
+    return log.rpartition("WSREP: Recovered position")[2] if "WSREP: Recovered position" in log else ""
+
+
+def _fingerprint() -> list[int]:
+    files = ("ib_logfile0", "ibdata1", "grastate.dat")
+    return [(DATA / name).stat().st_mtime_ns for name in files if (DATA / name).exists()]
+
+
+def _prepare(uuid: str, seqno: int) -> None:
+    """Make the elected member's files allow the bootstrap; a directory without any tables gets the system's."""
+    (DATA / "gvwstate.dat").unlink(missing_ok=True)
+    if not (DATA / "mysql").is_dir():
+        _run(["mariadb-install-db", "--user=mysql", "--skip-test-db", "--rpm"], timeout_s=120)
+    if uuid == NO_UUID:
+        (DATA / "grastate.dat").unlink(missing_ok=True)
+        return
+    saved = f"# GALERA saved state\nversion: 2.1\nuuid:    {uuid}\nseqno:   {seqno}\nsafe_to_bootstrap: 1\n"
+    _replace_file(DATA / "grastate.dat", saved)
+    shutil.chown(DATA / "grastate.dat", "mysql", "mysql")
+
+
+def _status() -> dict[str, str]:
+    """Return the wsrep status of the running server, or nothing where it does not answer."""
+    query = "SHOW GLOBAL STATUS LIKE 'wsrep_%'"
+    command = ["mariadb", "--no-defaults", "--user=root", "--socket=/run/mysqld/mysqld.sock", "-NBe", query]
+    answer = _run(command, timeout_s=5)
+    if answer.returncode:
+        return {}
+    return dict(line.split("\t", 1) for line in answer.stdout.splitlines() if "\t" in line)
+
+
+def _processes() -> list[str]:
+    """Return the command line of each mariadbd of this host."""
+    lines = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and _read(entry / "comm").strip() == "mariadbd":
+            lines.append(_read(entry / "cmdline").replace("\0", " "))
+    return [line for line in lines if line]
+
+
+def _unit_state(key: str) -> str:
+    return _run(["systemctl", "show", "--value", "--property", key, "mariadb.service"]).stdout.strip()
+
+
+def _operator() -> str:
+    """Return who stopped a member that was running: it is not started against a human's will."""
+    stopped = (
+        _unit_state("ActiveState") == "inactive" and _unit_state("InactiveEnterTimestampMonotonic") != "0"
+    )
+    return OPERATOR if stopped and not (RUN / "fence.json").exists() else ""
+
+
+def _fence_holder() -> str:
+    fence_file = json.loads(_read(RUN / "fence.json") or "{}")
+    return str(fence_file["holder"]) if fence_file.get("until", 0) > time.monotonic() else ""
+
+
+@contextmanager
+def _lock() -> Iterator[None]:
+    """Let one act at a time move this member, whoever asks for it."""
+    RUN.mkdir(mode=0o755, exist_ok=True)
+    with (RUN / "lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _run(command: list[str], timeout_s: int = 60) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
+    except (subprocess.TimeoutExpired, FileNotFoundError) as failure:
+        return subprocess.CompletedProcess(command, 1, "", str(failure))
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def _replace_file(path: Path, text: str) -> None:
+    fresh = path.with_name(f".{path.name}.new")
+    with fresh.open("w") as handle:
+        handle.write(text)
+        handle.flush()
+        os.fsync(handle.fileno())
+    fresh.replace(path)
