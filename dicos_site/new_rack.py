@@ -68,8 +68,6 @@ def rack_text(answers: Answers, name: str, schema: str) -> str:
         provider=_provider(answers.provider),
         hosts=hosts,
         placement=_placement(hosts),
-        # A device's path is long: each has a line of its own.
-        separator=", " if answers.substrate == "incus" else ",\n    ",
         replicas=min(3, holders) if holders else 3,
     )
 
@@ -93,7 +91,7 @@ def _disks(answers: Answers, kind: Kind) -> tuple[str, ...]:
 
 
 def _placement(hosts: tuple[NewHost, ...]) -> Mapping[str, str]:
-    """Return the placement that gives an even number of controllers a majority, where another host can vote."""
+    """Return the placement that gives an even number of controllers a majority, where another can vote."""
     members = [host.name for host in hosts if host.kind == "controller"]
     others = [host.name for host in hosts if host.kind != "controller"]
     if len(members) % 2 or not others:
