@@ -446,6 +446,12 @@ def test_two_controllers_are_told_how_to_do_with_an_arbiter() -> None:
     ]
 
 
+@pytest.mark.parametrize("length", [31, 32])
+def test_a_network_without_room_is_told_its_size(length: int) -> None:
+    found = problems(changed(("cidr: 10.77.0.0/24", f"cidr: 10.77.0.0/{length}")))
+    assert found[0].fix == "make the network larger: it needs a prefix length of at most 30"
+
+
 def test_a_rack_does_without_a_provider_network() -> None:
     assert description.parse(changed((PROVIDER, ""))).networks.provider is None
 

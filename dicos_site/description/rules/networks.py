@@ -24,10 +24,15 @@ def membership(address: IPv4Address | None, network: NetworkDraft, path: Path) -
         return
     what = _why_outside(address, network.cidr)
     if what:
-        fix = f"give it a free address between {network.cidr[1]} and {network.cidr[-2]}"
-        if network.cidr.num_addresses < 4:
-            fix = "make the network larger: it needs a prefix length of at most 30"
-        yield Mistake(path, f"{address} {what} the {network.name} network {network.cidr}", fix)
+        yield Mistake(
+            path, f"{address} {what} the {network.name} network {network.cidr}", _free(network.cidr)
+        )
+
+
+def _free(network: IPv4Network) -> str:
+    if network.num_addresses < 4:
+        return "make the network larger: it needs a prefix length of at most 30"
+    return f"give it a free address between {network[1]} and {network[-2]}"
 
 
 def _why_outside(address: IPv4Address, network: IPv4Network) -> str:
