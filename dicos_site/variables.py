@@ -43,14 +43,19 @@ def host_variables(site: Site, host: Host) -> Variables:
         "base_address": str(host.address),
         "loadbalancer_address": str(host.address),
         "loadbalancer_name": host.name,
+        "loadbalancer_fqdn": site.fqdn(host.name),
         "rabbitmq_address": str(host.address),
         "rabbitmq_name": host.name,
+        "rabbitmq_fqdn": site.fqdn(host.name),
         "memcached_address": str(host.address),
         "memcached_names": [site.fqdn(host.name)],
         "ldap_address": str(host.address),
+        "ldap_fqdn": site.fqdn(host.name),
         "mariadb_name": host.name,
         "mariadb_address": str(host.address),
         "mariadb_fqdn": site.fqdn(host.name),
+        "galera_arbiter_address": str(host.address),
+        "galera_arbiter_fqdn": site.fqdn(host.name),
         "pki_names": [site.fqdn(host.name)],
         "pki_addresses": [str(host.address)],
         "base_firewall_rules": [
@@ -88,7 +93,10 @@ def _base(site: Site) -> Variables:
         {"name": host.name, "fqdn": site.fqdn(host.name), "address": str(host.address)} for host in site.hosts
     ]
     return {
-        "base_hosts": [*hosts, {"name": "api", "fqdn": vip_fqdn(site), "address": str(site.networks.management.vip)}],
+        "base_hosts": [
+            *hosts,
+            {"name": "api", "fqdn": vip_fqdn(site), "address": str(site.networks.management.vip)},
+        ],
         "base_management_cidr": str(site.networks.management.cidr),
         "base_time_servers": list(site.time_servers),
         "base_time_masters": [str(host.address) for host in hosts_of(site, "loadbalancer")],
@@ -138,6 +146,8 @@ def _mariadb(site: Site) -> Variables:
     return {
         "mariadb_members": _members(site, "mariadb"),
         "mariadb_arbiters": _members(site, "galera_arbiter"),
+        "galera_arbiter_members": _members(site, "mariadb"),
+        "galera_arbiter_cluster_name": site.site,
         "mariadb_cluster_name": site.site,
         "mariadb_vip_fqdn": vip_fqdn(site),
         "mariadb_client_cidr": str(site.networks.management.cidr),
