@@ -1,4 +1,4 @@
-"""Passwords → what a service stores of them; the same password always gives the same hash, so that a file stays as it is."""
+"""Passwords → what a service stores of them: always the same, so that a file with them stays as it is."""
 
 import base64
 import hashlib
@@ -9,9 +9,9 @@ Permissions = dict[str, object]
 
 
 def ldap_password_hash(password: str, account: str) -> str:
-    """Return a salted hash as slapd's rootpw takes it: {SSHA}, base64 of SHA-1 and salt. Source: slapd.conf(5)."""
+    """Return a salted hash as slapd takes it: {SSHA}, base64 of SHA-1 and salt. Source: slapd.conf(5)."""
     salt = _salt(password, account, 16)
-    digest = hashlib.sha1(password.encode() + salt).digest()
+    digest = hashlib.sha1(password.encode() + salt).digest()  # noqa: S324 (of a random secret)
     return "{SSHA}" + base64.b64encode(digest + salt).decode()
 
 
@@ -46,7 +46,7 @@ def _rabbitmq_permissions(user: Mapping[str, str]) -> Permissions:
 
 
 def _salt(password: str, account: str, size: int) -> bytes:
-    """Return a salt that follows from the password; our passwords are random, so it tells nothing about them."""
+    """Return a salt that follows from the password, which is random, so that it tells nothing."""
     return hmac.digest(password.encode(), account.encode(), "sha256")[:size]
 
 

@@ -22,8 +22,8 @@ module: ldap_tree
 short_description: Make the base tree of a directory and keep its service accounts' passwords
 description:
   - Connects as root over C(ldapi) to the provider of the host it runs on.
-  - Adds the entries that are missing. Of entries that are there, only passwords of service accounts are kept right.
-  - A provider that is empty while another one is not gets its tree by replication. It is waited for, never made anew.
+  - Adds the entries that are missing. Of those there, only passwords of service accounts are kept right.
+  - An empty provider gets the tree that another one has by replication, which is waited for.
 options:
   base:
     description: Suffix, of the form C(dc=lab,dc=dicos,dc=test).
@@ -106,7 +106,8 @@ def _converge(module: AnsibleModule) -> list[str]:
     wanted = module.params
     entries = _entries(wanted["base"], wanted["organisation"], wanted["groups"])
     passwords = {
-        f"cn={name},ou=services,{wanted['base']}": wanted[f"{name}_password"] for name in ("reader", "replication")
+        f"cn={name},ou=services,{wanted['base']}": wanted[f"{name}_password"]
+        for name in ("reader", "replication")
     }
     try:
         directory = _root()
@@ -128,7 +129,9 @@ def _entries(base: str, organisation: str, groups: list[str]) -> Entries:
     nobody = f"cn=nobody,ou=services,{base}"
     label = base.split(",")[0].split("=")[1]
     policy = {"pwdAttribute": ["userPassword"], "pwdMinLength": ["12"], "pwdCheckQuality": ["1"]}
-    entries: Entries = {base: {"objectClass": ["dcObject", "organization"], "dc": [label], "o": [organisation]}}
+    entries: Entries = {
+        base: {"objectClass": ["dcObject", "organization"], "dc": [label], "o": [organisation]}
+    }
     for unit in ("people", "groups", "services", "policies"):
         entries[f"ou={unit},{base}"] = {"objectClass": ["organizationalUnit"], "ou": [unit]}
     for account in ("nobody", "reader", "replication"):
@@ -189,12 +192,16 @@ def _has_tree(peer: str, wanted: dict[str, str]) -> bool:
     directory.set_option(ldap.OPT_NETWORK_TIMEOUT, TIMEOUT_S)
     directory.set_option(ldap.OPT_TIMEOUT, TIMEOUT_S)
     try:
-        directory.simple_bind_s(f"cn=replication,ou=services,{wanted['base']}", wanted["replication_password"])
+        directory.simple_bind_s(
+            f"cn=replication,ou=services,{wanted['base']}", wanted["replication_password"]
+        )
     except ldap.INVALID_CREDENTIALS:
         return False
     except ldap.LDAPError as error:
         what = f"this provider is empty, and {peer} cannot be asked whether it is not: {_reason(error)}"
-        raise RefusalError(problem(what, peer, "start slapd there, or repair the network between them")) from error
+        raise RefusalError(
+            problem(what, peer, "start slapd there, or repair the network between them")
+        ) from error
     return True
 
 
@@ -223,7 +230,7 @@ def _changed(
 
 
 def _hash(password: str, salt: bytes) -> bytes:
-    digest = hashlib.sha1(password.encode() + salt).digest()
+    digest = hashlib.sha1(password.encode() + salt).digest()  # noqa: S324 (of a random secret)
     return b"{SSHA}" + base64.b64encode(digest + salt)
 
 
