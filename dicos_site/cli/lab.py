@@ -26,7 +26,7 @@ SnapshotName = Annotated[str, typer.Argument(metavar="NAME", help="The snapshot'
 
 @app.command()
 def up(site: SiteName = "lab") -> None:
-    """Make, start and reach every host; what is up already stays as it is. Installs Incus where it is missing.
+    """Make, start and reach every host; what is up already stays as it is. Installs what is missing.
 
     Examples: `dicos-site lab up`, `dicos-site lab up /tmp/mine/rack.yml`
     """
@@ -100,7 +100,7 @@ def ssh(
         raise UsageError(Problem(f'{rack.site} has no host "{host}"', "", f"its hosts: {names}"))
     command = lab.ssh_command(rack, known[0], tuple(words or ()))
     sys.stdout.flush()
-    os.execvp(command[0], command)
+    os.execvp(command[0], command)  # noqa: S606 - ssh takes the terminal over; no shell is wanted
 
 
 @app.command()
@@ -112,7 +112,8 @@ def snapshot(
 ) -> None:
     """Take a snapshot of the whole rack in seconds, in place of an older one of that name.
 
-    Examples: `dicos-site lab snapshot deployed`, `dicos-site lab snapshot`, `dicos-site lab snapshot deployed --delete`
+    Examples: `dicos-site lab snapshot deployed`, `dicos-site lab snapshot deployed --delete`,
+    `dicos-site lab snapshot` (lists them)
     """
     rack = _read(site)
     if not name:
@@ -135,10 +136,12 @@ def restore(name: SnapshotName, site: SiteName = "lab") -> None:
     print(f"{rack.site}: back at {name}")
 
 
-_FAULTS = "Kinds:\n\n" + "\n\n".join(
-    f"`{name}{' HOST' if kind.host else ''}{' ' + kind.argument.upper() if kind.argument else ''}`: {kind.does}"
-    for name, kind in lab.FAULTS.items()
-)
+def _usage(name: str, kind: lab.Fault) -> str:
+    words = (name, "HOST" if kind.host else "", kind.argument.upper())
+    return f"`{' '.join(word for word in words if word)}`: {kind.does}"
+
+
+_FAULTS = "Kinds:\n\n" + "\n\n".join(_usage(name, kind) for name, kind in lab.FAULTS.items())
 
 
 @app.command(epilog=_FAULTS)

@@ -1,6 +1,6 @@
 """The rack in a box: a site's hosts as Incus system containers on this machine."""
 
-from dicos_site.lab.fault import FAULTS, fault
+from dicos_site.lab.fault import FAULTS, Fault, fault
 from dicos_site.lab.image import remove_all as remove_images
 from dicos_site.lab.network import guard
 from dicos_site.lab.rack import down, stop, up
@@ -10,6 +10,7 @@ from dicos_site.lab.status import HostStatus, LabStatus, status
 
 __all__ = [
     "FAULTS",
+    "Fault",
     "HostStatus",
     "LabStatus",
     "delete_snapshot",

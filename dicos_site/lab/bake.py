@@ -4,11 +4,13 @@ import os
 import shutil
 import subprocess
 import tarfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from dicos_site import places
 from dicos_site.errors import LabError, Problem
 from dicos_site.lab.mirrors import KEYRING, SUITE, Mirrors, sources
+from dicos_site.lab.progress import Progress
 
 BAKE_GIB = 8
 _PRESET = "etc/systemd/system-preset/00-dicos.preset"
@@ -23,19 +25,20 @@ def templates() -> Path:
     return places.project_root() / "templates" / "lab"
 
 
-def bake(packages: tuple[str, ...], mirrors: Mirrors, folder: Path) -> None:
+def bake(packages: tuple[str, ...], mirrors: Mirrors, folder: Path, progress: Progress) -> None:
     """Make folder/metadata.tar and folder/rootfs.squashfs; the folder exists and is empty."""
     root = folder / "rootfs"
-    _bootstrap(packages, mirrors, root)
+    _bootstrap(packages, mirrors, root, progress)
     _write_files(root, mirrors)
     _disable_old_scripts(root)
     _forget_identity(root)
+    progress("packing")
     _pack(root, folder)
     shutil.rmtree(root)
 
 
 def bootstrap_command(packages: tuple[str, ...], root: Path, sources_file: Path) -> list[str]:
-    """Return the mmdebstrap command; the preset and policy-rc.d are there before the first package is configured."""
+    """Return the mmdebstrap command; preset and policy-rc.d are there before a package is configured."""
     preset, target = templates() / "dicos.preset", '"$1"'
     early = (
         f"mkdir -p {target}/{Path(_PRESET).parent} {target}/usr/sbin",
@@ -62,27 +65,35 @@ def bootstrap_command(packages: tuple[str, ...], root: Path, sources_file: Path)
     ]
 
 
-def _bootstrap(packages: tuple[str, ...], mirrors: Mirrors, root: Path) -> None:
+def _bootstrap(packages: tuple[str, ...], mirrors: Mirrors, root: Path, progress: Progress) -> None:
     sources_file = root.parent / "debian.sources"
     sources_file.write_text(sources(mirrors))
-    log = root.parent / "bake.log"
     # apt in the chroot keeps this machine's proxy variables; a UTF-8 locale stops perl's warnings.
     environment = os.environ | {"LC_ALL": "C.UTF-8", "TMPDIR": str(root.parent)}
-    with log.open("w") as output:
-        done = subprocess.run(
-            bootstrap_command(packages, root, sources_file),
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            env=environment,
-            check=False,
-        )
-    if done.returncode != 0:
-        raise LabError(_bake_problem(log.read_text(errors="replace"), mirrors))
+    command = bootstrap_command(packages, root, sources_file)
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        errors="replace",
+        env=environment,
+    ) as process:
+        log = [line.rstrip() for line in _told(process.stdout or (), progress)]
+    if process.returncode != 0:
+        raise LabError(_bake_problem(log, mirrors))
 
 
-def _bake_problem(log: str, mirrors: Mirrors) -> Problem:
-    lines = log.splitlines()
+def _told(lines: Iterable[str], progress: Progress) -> Iterator[str]:
+    """Yield the lines of mmdebstrap and tell its steps, which start with "I: "."""
+    for line in lines:
+        if line.startswith("I: "):
+            progress(line[3:].strip())
+        yield line
+
+
+def _bake_problem(lines: list[str], mirrors: Mirrors) -> Problem:
     missing = [line.rsplit(" ", 1)[-1] for line in lines if line.startswith("E: Unable to locate package")]
     if missing:
         return Problem(
@@ -124,7 +135,7 @@ def _systemctl(root: Path, verb: str, *units: str) -> None:
 
 
 def _disable_old_scripts(root: Path) -> None:
-    """Take SysV start links away: systemd makes a unit of each script that has none, whatever the preset says."""
+    """Take SysV start links away: systemd starts each script without a unit, whatever the preset says."""
     for link in root.glob("etc/rc[2-5].d/S*"):
         if not (root / "usr/lib/systemd/system" / f"{link.name[3:]}.service").exists():
             link.rename(link.with_name(f"K01{link.name[3:]}"))
@@ -133,7 +144,7 @@ def _disable_old_scripts(root: Path) -> None:
 def _forget_identity(root: Path) -> None:
     for key in root.glob("etc/ssh/ssh_host_*"):
         key.unlink()
-    # Empty, not absent: absent means "first boot" to systemd, which would then apply presets over the roles' choices.
+    # Empty, not absent: absent means "first boot" to systemd, which then applies all presets again.
     (root / "etc/machine-id").write_text("")
     for path in ("var/lib/dbus/machine-id", "etc/hostname", "etc/resolv.conf"):
         (root / path).unlink(missing_ok=True)

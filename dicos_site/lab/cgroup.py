@@ -11,7 +11,7 @@ def payload(project: str, host: str) -> str:
 
 
 def unit_processes(project: str, host: str, unit: str) -> tuple[int, ...]:
-    """Return the process numbers, on this machine, of a systemd unit inside a container; empty where it has none."""
+    """Return the process numbers, on this machine, of a unit inside a container; empty where it has none."""
     base = _ROOT / "systemd" if (_ROOT / "systemd").is_dir() else _ROOT
     name = unit if "." in unit else f"{unit}.service"
     groups = (base / payload(project, host)).glob(f"system.slice/**/{name}")

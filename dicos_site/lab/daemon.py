@@ -1,27 +1,21 @@
 """A machine → an Incus daemon that answers and has room for hosts."""
 
 import os
-import shutil
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from dicos_site.errors import LabError, Problem
-from dicos_site.lab import incus, install
-from dicos_site.lab.host import POOL
+from dicos_site.lab import incus, install, pool
 from dicos_site.lab.progress import Progress
 
-STATE = Path("/var/lib/incus")
 LOG = Path("/var/log/incus/incusd.log")
 _START_S = 60
 _PATIENCE_S = 10
-_GIB = 1 << 30
-_RESERVE_GIB = 5
-_SMALLEST_GIB = 15
-_BIGGEST_GIB = 400
 # Limits that all containers share, because they run as the machine's root; only ever raised.
-# Seven systemds need more inotify instances than 128; three MariaDBs and the OSDs more asynchronous I/O than 65536.
+# Seven systemds need more than 128 inotify instances, MariaDBs and OSDs more asynchronous I/O than 65536.
 _LIMITS = {
     "fs/inotify/max_user_instances": 8192,
     "fs/inotify/max_user_watches": 1048576,
@@ -41,7 +35,7 @@ def ensure(progress: Progress) -> None:
         _restart()
     if not incus.answers():
         start(progress)
-    _ensure_pool(progress)
+    pool.ensure(progress)
 
 
 def require_root() -> None:
@@ -71,79 +65,17 @@ def start(progress: Progress) -> None:
 
 def processes() -> tuple[int, ...]:
     """Return the process numbers of Incus daemons on this machine; helpers of theirs are not among them."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and (words := _command_line(entry))[:1] == [str(install.INCUSD)]:
-            if len(words) == 1 or words[1].startswith("--"):
-                found.append(int(entry.name))
-    return tuple(found)
+    numbers = [entry for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    return tuple(int(entry.name) for entry in numbers if _is_daemon(_command_line(entry)))
 
 
 def raise_limits() -> None:
     """Raise the kernel limits that a rack of containers shares; a limit that cannot be set is left."""
     for name, value in _LIMITS.items():
         file = Path("/proc/sys") / name
-        if file.exists() and int(file.read_text()) < value:
-            file.write_text(f"{value}\n")
-
-
-def pool_size_gib(free_bytes: int) -> int:
-    """Return the size of the (sparse) storage pool for so much free space; LabError where that is too little."""
-    size = free_bytes // _GIB - _RESERVE_GIB
-    if size < _SMALLEST_GIB:
-        raise LabError(
-            Problem(
-                f"{free_bytes / _GIB:.1f} GiB are free, a lab needs {_SMALLEST_GIB + _RESERVE_GIB}",
-                str(disks()),
-                "free space, or set DICOS_LAB_DISKS to a folder on a bigger disk",
-            )
-        )
-    return min(size, _BIGGEST_GIB)
-
-
-def disks() -> Path:
-    """Return the folder that holds the pool's file: $DICOS_LAB_DISKS, or Incus' own."""
-    return Path(os.environ.get("DICOS_LAB_DISKS") or STATE / "disks")
-
-
-def _ensure_pool(progress: Progress) -> None:
-    pool = incus.find(f"/1.0/storage-pools/{POOL}")
-    if pool is not None:
-        return
-    _place_disks()
-    size = pool_size_gib(shutil.disk_usage(disks()).free)
-    progress(f"making a storage pool of at most {size} GiB in {disks()}")
-    config = {"size": f"{size}GiB"}
-    if _filesystem(STATE) == "btrfs" and "DICOS_LAB_DISKS" not in os.environ:
-        # No file system inside a file where the disk can do it itself.
-        config = {"source": str(STATE / "storage-pools" / POOL)}
-    try:
-        incus.post("/1.0/storage-pools", {"name": POOL, "driver": "btrfs", "config": config})
-    except incus.IncusError as error:
-        if "already exists" not in error.detail:
-            raise
-
-
-def _place_disks() -> None:
-    """Let Incus' folder of disks be the one that was asked for; it makes pool files only there."""
-    own, wanted = STATE / "disks", disks()
-    wanted.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if own == wanted or own.resolve() == wanted.resolve():
-        return
-    if own.is_dir() and any(own.iterdir()):
-        raise LabError(
-            Problem(
-                "Incus has disks already", str(own), "unset DICOS_LAB_DISKS, or remove the old pool first"
-            )
-        )
-    if own.is_dir():
-        own.rmdir()
-    own.symlink_to(wanted)
-
-
-def _filesystem(path: Path) -> str:
-    command = ["stat", "--file-system", "--format=%T", str(path)]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+        with suppress(OSError):
+            if int(file.read_text()) < value:
+                file.write_text(f"{value}\n")
 
 
 def _systemd() -> bool:
@@ -174,7 +106,7 @@ def _clear_dead() -> None:
         time.sleep(0.3)
     for process in processes():
         os.kill(process, signal.SIGKILL)
-    (STATE / "unix.socket").unlink(missing_ok=True)
+    (pool.STATE / "unix.socket").unlink(missing_ok=True)
 
 
 def _spawn() -> None:
@@ -217,3 +149,8 @@ def _command_line(entry: Path) -> list[str]:
         ]
     except OSError:
         return []
+
+
+def _is_daemon(words: list[str]) -> bool:
+    """Return whether it is the daemon itself: its helpers have a verb for a first argument."""
+    return words[:1] == [str(install.INCUSD)] and all(word.startswith("--") for word in words[1:2])

@@ -1,4 +1,4 @@
-"""A host → its root disk full, or with room again: a quota of the btrfs pool, so writes fail on this host alone."""
+"""A host → its disk full, or with room again: a quota of the btrfs pool, so writes fail on it alone."""
 
 import subprocess
 import time

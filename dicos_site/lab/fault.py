@@ -76,7 +76,7 @@ def _kill_all(site: Site, _: str, unit: str) -> str:
 
 
 def _killed(site: Site, hosts: list[str], unit: str) -> str:
-    """Send SIGKILL to all processes of a unit on several hosts: first all are looked up, then all are shot at once."""
+    """Send SIGKILL to a unit on several hosts: all processes are looked up first, then shot at once."""
     project = names.project(site)
     found = {host: cgroup.unit_processes(project, host, unit) for host in hosts}
     for process in [process for processes in found.values() for process in processes]:

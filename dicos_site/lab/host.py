@@ -12,8 +12,8 @@ Instance = dict[str, object]
 def instance(site: Site, host: Host, image: str, authorized_keys: str) -> Instance:
     """Return the body of Incus' request for one host, cloned from an image by its fingerprint.
 
-    The image's templates (templates/lab/) write the `user.dicos.*` texts into the host before its first start, so
-    that it boots with its name, address and keys.
+    The image's templates (templates/lab/) write the `user.dicos.*` texts into the host before its first
+    start: it boots with its name, address and keys.
     """
     return {
         "name": host.name,
@@ -41,16 +41,16 @@ def files(site: Site, host: Host, authorized_keys: str) -> dict[str, str]:
         "eth0": network_file(
             "eth0", f"Address={host.address}/{management.cidr.prefixlen}\nGateway={management.gateway}\n"
         ),
-        "eth1": network_file("eth1", ""),
+        "eth1": network_file("eth1", "", "\n[Link]\nRequiredForOnline=no\n"),
         "keys": authorized_keys,
     }
 
 
-def network_file(interface: str, addresses: str) -> str:
+def network_file(interface: str, addresses: str, more: str = "") -> str:
     """Return the systemd.network(5) file of one interface; without addresses it is only brought up."""
     return (
         f"[Match]\nName={interface}\n\n[Network]\n{addresses}"
-        "DHCP=no\nLinkLocalAddressing=no\nIPv6AcceptRA=no\nConfigureWithoutCarrier=yes\n"
+        "DHCP=no\nLinkLocalAddressing=no\nIPv6AcceptRA=no\nConfigureWithoutCarrier=yes\n{more}"
     )
 
 

@@ -1,4 +1,4 @@
-"""Package list → an image in Incus: found there, imported from the cache, or baked; by the hash of what goes in."""
+"""Package list → an image in Incus, by the hash of what goes in: found, imported from the cache, or baked."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ _GIB = 1 << 30
 
 
 def key(packages: tuple[str, ...]) -> str:
-    """Return the hash of all that goes into an image; the mirror is not in it, for it does not change the result."""
+    """Return the hash of all that goes into an image; not the mirror, which does not change the result."""
     digest = hashlib.sha256(json.dumps([SUITE, sorted(packages)]).encode())
     for file in (Path(bake.__file__), *sorted(bake.templates().iterdir())):
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
@@ -41,7 +41,7 @@ def ensure(packages: tuple[str, ...], mirrors: Mirrors, what: str, progress: Pro
         folder = cache() / name
         if not folder.is_dir():
             progress(f"{what}: baking {len(packages)} packages and what they need")
-            _bake(packages, mirrors, folder)
+            _bake(packages, mirrors, folder, lambda step: progress(f"{what}: {step}"))
             _prune()
         progress(f"{what}: importing")
         return _import(name, folder)
@@ -60,13 +60,13 @@ def _imported(name: str) -> str | None:
     return alias["target"] if alias else None
 
 
-def _bake(packages: tuple[str, ...], mirrors: Mirrors, folder: Path) -> None:
+def _bake(packages: tuple[str, ...], mirrors: Mirrors, folder: Path, progress: Progress) -> None:
     part = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     _check_space(part)
     try:
-        bake.bake(packages, mirrors, part)
+        bake.bake(packages, mirrors, part, progress)
         part.rename(folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)

@@ -75,7 +75,8 @@ def missing() -> tuple[str, ...]:
 
 def backports(codename: str, mirror: str) -> str:
     """Return the source of a release's backports on the machine's own mirror."""
-    return f"Types: deb\nURIs: {mirror}\nSuites: {codename}-backports\nComponents: main\nSigned-By: {mirrors.KEYRING}\n"
+    suites = f"{codename}-backports"
+    return f"Types: deb\nURIs: {mirror}\nSuites: {suites}\nComponents: main\nSigned-By: {mirrors.KEYRING}\n"
 
 
 def preferences(codename: str) -> str:

@@ -43,7 +43,7 @@ def of_machine() -> Mirrors:
 
 
 def parse(targets: str) -> Mirrors | None:
-    """Return the mirrors in lines of "address suite component"; None where there is no Debian archive among them."""
+    """Return the mirrors in lines of "address suite component"; None where there is no Debian archive."""
     debian = security = ""
     for line in targets.splitlines():
         address, _, rest = line.partition(" ")

@@ -35,7 +35,7 @@ def project(site: Site) -> str:
 
 
 def bridges(site: Site) -> tuple[Bridge, ...]:
-    """Return the management bridge, which reaches the package mirrors, and the provider bridge where there is one."""
+    """Return the management bridge, which reaches the package mirrors, and the provider bridge if any."""
     management, provider = site.networks.management, site.networks.provider
     found = [Bridge(_interface(site, "m"), "eth0", management.cidr, management.gateway, nat=True)]
     if provider:
@@ -44,7 +44,7 @@ def bridges(site: Site) -> tuple[Bridge, ...]:
 
 
 def bridges_of(site: Site, host: Host) -> tuple[Bridge, ...]:
-    """Return the bridges a host is plugged into: all kinds that run virtual machines or route for them get both."""
+    """Return the bridges of a host: the kinds that run virtual machines, or route for them, have both."""
     return tuple(
         bridge for bridge in bridges(site) if bridge.interface == "eth0" or host.kind in _PROVIDER_KINDS
     )

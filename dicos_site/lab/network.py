@@ -19,7 +19,7 @@ class Taken:
 
 
 def guard(site: Site) -> None:
-    """Keep packets for the lab's networks on this machine also while there is no bridge; works without Incus."""
+    """Keep packets for the lab's networks on this machine also while there is no bridge; needs no Incus."""
     present = _ip("-json", "route", "show", "type", "unreachable")
     known = {route["dst"] for route in json.loads(present or "[]")}
     for bridge in names.bridges(site):
@@ -45,7 +45,7 @@ def check_free(site: Site) -> None:
                 Problem(
                     f"the network {cidr} overlaps {taken.cidr} of {taken.owner}",
                     "networks",
-                    "choose another network in rack.yml, or remove the other one (`dicos-site lab down SITE`)",
+                    "choose another network in rack.yml, or remove the other: `dicos-site lab down SITE`",
                 )
                 for cidr, taken in conflicts
             )
@@ -67,10 +67,10 @@ def ensure(site: Site) -> None:
             incus.post(
                 "/1.0/networks", {"name": bridge.name, "type": "bridge", "config": _config(site, bridge)}
             )
-        elif found["config"].get("ipv4.address") != bridge.address:
+        elif (address := found["config"].get("ipv4.address")) != bridge.address:
             raise LabError(
                 Problem(
-                    f"the lab is up with the network {found['config'].get('ipv4.address')}, rack.yml says {bridge.cidr}",
+                    f"{site.site} is up with {address}, rack.yml says {bridge.address}",
                     "networks",
                     "dicos-site lab down, then lab up: the hosts are made anew with the new addresses",
                 )
@@ -85,7 +85,7 @@ def remove(site: Site) -> None:
 
 
 def partition(interface: str, *, apart: bool) -> None:
-    """Cut a host's network card off its bridge, or plug it in again; the host sees its link up, as behind a bad switch."""
+    """Cut a host's card off its bridge, or plug it in again; its link stays up, as behind a bad switch."""
     # 0 is disabled, 3 is forwarding, bridge(8).
     state = "0" if apart else "3"
     command = ["bridge", "link", "set", "dev", interface, "state", state]
@@ -105,7 +105,7 @@ def _config(site: Site, bridge: names.Bridge) -> dict[str, str]:
 
 
 def _taken(own: set[str]) -> tuple[Taken, ...]:
-    """Return the networks of all interfaces but our own, and of labs whose bridge is not in the kernel now."""
+    """Return the networks of all interfaces but our own, and of labs whose bridge is not up."""
     networks = incus.get("/1.0/networks", recursion="1")
     labs: dict[str, dict[str, str]] = {
         entry["name"]: entry["config"] for entry in networks if entry["managed"]

@@ -44,7 +44,7 @@ def union(lists: Iterable[Iterable[str]]) -> tuple[str, ...]:
 
 
 def role_packages(role: str, roles: Path | None = None) -> tuple[str, ...]:
-    """Return `__<role>_packages` of roles/<role>/vars/main.yml; none where the role or its list does not exist."""
+    """Return `__<role>_packages` of roles/<role>/vars/main.yml; none where there is no role or list."""
     file = (roles or places.project_root() / "roles") / role / "vars" / "main.yml"
     if not file.is_file():
         return ()

@@ -12,7 +12,7 @@ _THREADS = 8
 
 
 def each(items: Iterable[Item], work: Callable[[Item], Answer], *, threads: int = _THREADS) -> list[Answer]:
-    """Return the answers in the order of the items; one LabError with the problems of all items that failed."""
+    """Return the answers in the order of the items; one LabError with the problems of all that failed."""
     problems: list[Problem] = []
     answers: list[Answer] = []
     with ThreadPoolExecutor(threads) as pool:

@@ -1,6 +1,6 @@
 """Site → its rack in a box: up, down, stop."""
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 
 from dicos_site import places
@@ -39,13 +39,13 @@ def up(site: Site, progress: Progress = silent) -> None:
         images = _images(site, progress)
         progress(f"starting {len(site.hosts)} hosts")
         key = ssh.ensure_key(site)
-        parallel.each(site.hosts, lambda entry: _ensure_host(site, entry, images[entry.name], key), threads=4)
+        parallel.each(site.hosts, lambda entry: _ensure_host(site, entry, images, key), threads=4)
         progress("waiting for SSH")
         reach(site)
 
 
 def down(site: Site, progress: Progress = silent) -> None:
-    """Remove the rack's hosts, snapshots, bridges and project; nothing of another lab; the guard routes stay."""
+    """Remove the hosts, snapshots, bridges and project; nothing of another lab; the guard routes stay."""
     require_lab(site)
     daemon.require_root()
     with lock(site, progress):
@@ -55,7 +55,7 @@ def down(site: Site, progress: Progress = silent) -> None:
             daemon.start(progress)
         project = names.project(site)
         network.guard(site)
-        found = _instances(site)
+        found = tuple(states(site))
         progress(f"removing {len(found)} hosts")
         disk.free_all(site)
         parallel.each(found, partial(_remove, project))
@@ -133,10 +133,12 @@ def _ensure_project(site: Site) -> None:
 
 
 def _images(site: Site, progress: Progress) -> dict[str, str]:
-    """Return {host: fingerprint of its image}; hosts with equal packages share one."""
-    wanted = {entry.name: packages.of_host(site, entry) for entry in site.hosts}
-    source = mirrors.of_site(site)
-    kinds = {wanted[entry.name]: entry.kind for entry in reversed(site.hosts)}
+    """Return {host: fingerprint of its image} of the hosts to be made; equal packages share an image."""
+    there = states(site)
+    absent = [entry for entry in site.hosts if entry.name not in there]
+    wanted = {entry.name: packages.of_host(site, entry) for entry in absent}
+    kinds = {wanted[entry.name]: entry.kind for entry in reversed(absent)}
+    source = mirrors.of_site(site) if absent else mirrors.Mirrors("")
     lists = tuple(kinds)
     # Two at a time: a bake uses one core.
     made = parallel.each(lists, lambda each: image.ensure(each, source, kinds[each], progress), threads=2)
@@ -159,20 +161,27 @@ def _check_addresses(site: Site) -> None:
         raise LabError(*moved)
 
 
-def _ensure_host(site: Site, entry: Host, fingerprint: str, key: str) -> None:
+def _ensure_host(site: Site, entry: Host, images: dict[str, str], key: str) -> None:
     project = names.project(site)
-    found = incus.find(f"/1.0/instances/{entry.name}", project=project)
-    if found is None:
-        incus.post("/1.0/instances", host.instance(site, entry, fingerprint, key), project=project)
-    status = found["status"] if found else "Stopped"
-    if status == "Running":
-        return
+    if entry.name in images:
+        incus.post("/1.0/instances", host.instance(site, entry, images[entry.name], key), project=project)
+    found = incus.get(f"/1.0/instances/{entry.name}", project=project)
+    status = found["status"]
     if status == "Frozen":
         set_state(site, entry.name, "unfreeze")
-        return
-    if status != "Stopped":
-        set_state(site, entry.name, "stop")
-    set_state(site, entry.name, "start")
+    elif status != "Running":
+        if status != "Stopped":
+            set_state(site, entry.name, "stop")
+        set_state(site, entry.name, "start")
+    if found["config"].get(host.KEY + "keys", "").strip() != key.strip():
+        _admit(project, entry.name, key)
+
+
+def _admit(project: str, name: str, key: str) -> None:
+    """Let a new key in: the lab's own was lost, or rack.yml names another now."""
+    file = "/root/.ssh/authorized_keys"
+    words = ("exec", "--project", project, name, "--", "sh", "-c")
+    incus.run(*words, f"grep -qxF '{key.strip()}' {file} || echo '{key.strip()}' >> {file}")
 
 
 def _details(site: Site) -> list[incus.Json]:
@@ -180,17 +189,11 @@ def _details(site: Site) -> list[incus.Json]:
     return found
 
 
-def _instances(site: Site) -> tuple[str, ...]:
-    return tuple(states(site))
-
-
 def _remove(project: str, name: str) -> None:
     body: dict[str, object] = {"action": "stop", "force": True, "timeout": -1}
-    try:
+    # Stopped already, or half dead: the removal says what is really wrong.
+    with suppress(incus.IncusError):
         incus.put(f"/1.0/instances/{name}/state", body, project=project)
-    except incus.IncusError as error:
-        # Stopped already, or half dead: the removal below says what is really wrong.
-        del error
     incus.delete(f"/1.0/instances/{name}", project=project)
 
 
