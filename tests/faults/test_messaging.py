@@ -1,0 +1,89 @@
+"""A RabbitMQ host is stopped and comes back: what was confirmed is there, and publishing goes on."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from dicos_site.remote import Remote
+from dicos_site.verify.context import Context
+from tests.rack import Rack
+
+if TYPE_CHECKING:
+    from pika.adapters.blocking_connection import BlockingChannel
+
+QUEUE = "dicos-fault-messaging"
+
+
+@pytest.mark.units("rabbitmq-server")
+def test_a_confirmed_message_survives_its_broker_and_publishing_goes_on(healthy: Rack) -> None:
+    first, second, third = healthy.hosts("controller")
+    with broker(healthy, first) as channel:
+        channel.queue_declare(QUEUE, durable=True, arguments={"x-queue-type": "quorum"})
+        publish(channel, "confirmed before")
+
+    healthy.run("lab", "fault", "stop", first, "--site", "{site}")
+    try:
+        with broker(healthy, second) as channel:
+            publish(channel, "confirmed without the first broker")
+    finally:
+        healthy.run("lab", "fault", "start", first, "--site", "{site}")
+
+    with broker(healthy, third) as channel:
+        messages = [take(channel), take(channel)]
+        channel.queue_delete(QUEUE)
+    assert messages == ["confirmed before", "confirmed without the first broker"]
+
+
+@pytest.mark.units("rabbitmq-server")
+def test_a_broker_that_was_killed_rejoins_and_gets_its_copy_of_the_queue(healthy: Rack) -> None:
+    first, second, _ = healthy.hosts("controller")
+    with broker(healthy, second) as channel:
+        channel.queue_declare(QUEUE, durable=True, arguments={"x-queue-type": "quorum"})
+        publish(channel, "confirmed")
+
+    healthy.run("lab", "fault", "kill", first, "rabbitmq-server", "--site", "{site}")
+    assert healthy.wait_until_healthy(120) == []
+
+    with broker(healthy, first) as channel:
+        message = take(channel)
+        channel.queue_delete(QUEUE)
+    assert message == "confirmed"
+
+
+@contextmanager
+def broker(rack: Rack, host: str) -> Iterator["BlockingChannel"]:
+    """Yield a channel with confirms to the broker of a host, through an SSH tunnel, over TLS."""
+    import pika
+
+    with Remote(rack.site) as remote:
+        context = Context(rack.site, rack.folder, remote)
+        address, port = context.tunnel(host, 5671)
+        parameters = pika.ConnectionParameters(
+            host=address,
+            port=port,
+            virtual_host="site",
+            credentials=pika.PlainCredentials("site", context.secrets["rabbitmq_site"]),
+            ssl_options=pika.SSLOptions(context.tls(), rack.site.fqdn(host)),
+            blocked_connection_timeout=60,
+            socket_timeout=60,
+        )
+        connection = pika.BlockingConnection(parameters)
+        try:
+            channel = connection.channel()
+            channel.confirm_delivery()
+            yield channel
+        finally:
+            connection.close()
+
+
+def publish(channel: "BlockingChannel", text: str) -> None:
+    """Publish a message and wait for its confirm; pika raises where there is none."""
+    channel.basic_publish("", QUEUE, text.encode(), mandatory=True)
+
+
+def take(channel: "BlockingChannel") -> str:
+    """Return the next message of the queue; empty where there is none."""
+    _, _, body = channel.basic_get(QUEUE, auto_ack=True)
+    return body.decode() if body else ""
