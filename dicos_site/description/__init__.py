@@ -41,7 +41,7 @@ def parse(text: str, file: str = RACK_FILE) -> Site:
     mistakes += [*_names_in_hosts(document.value), *broken_rules(draft(document))]
     everything = [*problems, *(entry.problem(document) for entry in mistakes)]
     if everything or site is None:
-        raise DescriptionError(*sorted(dict.fromkeys(everything), key=_line))
+        raise DescriptionError(*sorted(dict.fromkeys(map(_printable, everything)), key=_line))
     return site
 
 
@@ -84,6 +84,15 @@ def _no_mapping(document: Document) -> Problem:
     return Problem("the file is not a mapping of keys to values", document.place(()), fix)
 
 
+def _printable(problem: Problem) -> Problem:
+    """Return a problem of one line each; what a file quotes at us must not steer the terminal."""
+    return Problem(*(_one_line(text) for text in (problem.what, problem.where, problem.fix)))
+
+
+def _one_line(text: str) -> str:
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+
+
 def _line(problem: Problem) -> int:
-    found = re.search(r"line (\d+)", problem.where)
+    found = re.search(r", line (\d+)$", problem.where)
     return int(found.group(1)) if found else 0

@@ -452,6 +452,12 @@ def test_a_network_without_room_is_told_its_size(length: int) -> None:
     assert found[0].fix == "make the network larger: it needs a prefix length of at most 30"
 
 
+def test_what_a_file_quotes_cannot_steer_the_terminal() -> None:
+    found = problems(changed(("communities:", 'placement: {"a\\nb\\e[31m": [hub1]}\ncommunities:')))
+    assert found[0].what == 'there is no service "a b [31m"'
+    assert found[0].where == "placement.a b [31m, line 17"
+
+
 def test_a_rack_does_without_a_provider_network() -> None:
     assert description.parse(changed((PROVIDER, ""))).networks.provider is None
 

@@ -43,7 +43,7 @@ def judged(text: str) -> None:
         assert problem.what, problem
         assert problem.where, problem
         assert problem.fix, problem
-        assert "\n" not in problem.what, problem
+        assert str(problem).count("\n") == 2, problem
 
 
 def problems(text: str) -> tuple[Problem, ...] | None:
