@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from collections.abc import Sequence
 
 from dicos_site.errors import Problem, SiteError
 from dicos_site.events import Failure
@@ -45,15 +46,16 @@ def journal(site: Site, failure: Failure) -> tuple[str, ...]:
         return ()
 
 
-def problem_of(failure: Failure, lines: tuple[str, ...], resume: str) -> Problem:
-    """Return the problem of one failed task; `resume` is the command that goes on."""
+def problem_of(failures: Sequence[Failure], lines: tuple[str, ...], resume: str) -> Problem:
+    """Return the problem of a task that failed on hosts for one reason; `resume` goes on."""
+    failure, hosts = failures[0], ", ".join(one.host for one in failures)
     reason = "\n  ".join(failure.reason.splitlines()[:12])
-    subject = f"{failure.unit} on {failure.host}" if failure.unit else failure.host
+    subject = f"{failure.unit} on {hosts}" if failure.unit else hosts
     what = f"{failure.stage} stopped at {subject}: {reason}"
     if lines:
-        what += "\n  journal:\n" + "\n".join(f"    {line}" for line in lines)
+        what += f"\n  journal of {failure.host}:\n" + "\n".join(f"    {line}" for line in lines)
     cause = probable_cause("\n".join((failure.reason, *lines)))
-    where = f'{failure.host}, task "{failure.task}" ({_short(failure.place)})'
+    where = f'{hosts}, task "{failure.task}" ({_short(failure.place)})'
     return Problem(what, where, f"{cause}; then: {resume}" if cause else f"mend it, then: {resume}")
 
 

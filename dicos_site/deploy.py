@@ -17,7 +17,7 @@ from types import FrameType
 from dicos_site import places, secrets
 from dicos_site.causes import journal, problem_of
 from dicos_site.errors import DeploymentError, Problem
-from dicos_site.events import Progress
+from dicos_site.events import Failure, Progress
 from dicos_site.lock import held
 from dicos_site.model import Site
 from dicos_site.progress import screen
@@ -104,7 +104,7 @@ def _run(order: Order, playbook: str) -> Record:
                 stream.write(f"{_plain(text)}\n")
                 stream.flush()
             if kind == "stage" and playbook == PLAYBOOK and not order.dry:
-                _remember(order.site, progress.stage, finished=False)
+                _begin(order.site, progress.stage)
             shown.show(kind)
             return False  # ansible-runner need not keep the event
 
@@ -178,10 +178,11 @@ def _stopped(
         fix = f"see the end of {log}; then: {resume}"
         text = outcome.text.strip().splitlines()[-12:]
         return DeploymentError(Problem("\n".join(["ansible-playbook stopped", *text]), playbook, fix))
-    journals = {failure: journal(order.site, failure) for failure in progress.failures}
-    return DeploymentError(
-        *(problem_of(failure, lines, f"{resume}   (log: {log})") for failure, lines in journals.items())
-    )
+    alike: dict[tuple[str, str], list[Failure]] = {}
+    for failure in progress.failures:
+        alike.setdefault((failure.task, failure.reason), []).append(failure)
+    groups = [(some, journal(order.site, some[0])) for some in alike.values()]
+    return DeploymentError(*(problem_of(some, lines, f"{resume}   (log: {log})") for some, lines in groups))
 
 
 def _record(order: Order, progress: Progress, seconds: float, log: Path) -> Record:
@@ -211,6 +212,12 @@ def _logs(site: Site) -> Path:
     folder = places.site_home(site) / "logs"
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
+
+
+def _begin(site: Site, stage: str) -> None:
+    """Note that a stage has begun; a refusing preflight does not forget where an earlier run stopped."""
+    if stage != STAGES[0] or stage_to_resume(site) is None:
+        _remember(site, stage, finished=False)
 
 
 def _remember(site: Site, stage: str, *, finished: bool) -> None:

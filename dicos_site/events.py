@@ -10,7 +10,8 @@ from dicos_site.stages import STAGES, stage_of_play
 
 Data = Mapping[str, object]
 COUNTS = ("ok", "changed", "failed", "unreachable")
-_UNIT = re.compile(r"\b([A-Za-z0-9@_.-]+\.(?:service|socket|timer))\b")
+# A unit's name, but not a folder or a file of that name.
+_UNIT = re.compile(r"(?<![/\w.-])([A-Za-z0-9@_-][A-Za-z0-9@_.-]*\.(?:service|socket|timer))(?![\w./-]\w)")
 _STARTED = re.compile(r"Unable to (?:start|restart|reload|stop) service ([A-Za-z0-9@_.-]+):")
 _OUTCOMES = {
     "runner_on_ok": "ok",
@@ -98,6 +99,8 @@ class Progress:
         if outcome == "failed" and data.get("ignore_errors"):
             outcome = "ok"
         counts = self.counts.setdefault(host, dict.fromkeys(COUNTS, 0))
+        if outcome == "ok":
+            self._rescued(host)
         counts[outcome] += 1
         changed = outcome == "ok" and bool(result.get("changed"))
         counts["changed"] += changed
@@ -105,6 +108,12 @@ class Progress:
         if outcome in ("failed", "unreachable"):
             self.failures.append(failure(self.stage, host, data))
         return "host"
+
+    def _rescued(self, host: str) -> None:
+        """Forget the failures of a host that went on: a failed host is given no further task."""
+        kept = [failure for failure in self.failures if failure.host != host]
+        self.counts[host]["failed"] -= len(self.failures) - len(kept)
+        self.failures = kept
 
 
 def failure(stage: str, host: str, data: Data) -> Failure:

@@ -12,21 +12,21 @@ if TYPE_CHECKING:
 
 
 def verification(report: Report) -> "Table":
-    """Return one line a code where all passed, and one line a failed check with its runbook."""
+    """Return one line a code of what passed."""
     table = _table("", "code", "host", "what was measured", "s")
     by_code: dict[tuple[str, str], list[Check]] = defaultdict(list)
     for check in report.checks:
-        by_code[check.stage, check.code].append(check)
+        if check.passed:
+            by_code[check.stage, check.code].append(check)
     for (_, code), checks in by_code.items():
-        failed = [check for check in checks if not check.passed]
-        passed = [check for check in checks if check.passed]
-        if passed:
-            seconds = max(check.seconds for check in passed)
-            table.add_row("[green]ok[/]", code, _hosts(passed), _detail(passed), f"{seconds:.1f}")
-        for check in failed:
-            page = f"{_escaped(check.detail)}\n→ {runbook(code)}"
-            table.add_row("[red]FAILED[/]", code, check.host or "site", page, f"{check.seconds:.1f}")
+        seconds = max(check.seconds for check in checks)
+        table.add_row("[green]ok[/]", code, _hosts(checks), _detail(checks), f"{seconds:.1f}")
     return table
+
+
+def failures(report: Report) -> str:
+    """Return each failed check with its runbook, ready for a terminal."""
+    return "\n".join(map(_failure, worst_first(report)))
 
 
 def summary(report: Report) -> str:
@@ -56,6 +56,11 @@ def condition(report: Report) -> "Table":
     if not worst_first(report):
         table.add_row("ok", "all", "site", f"{len(report.checks)} checks passed", "")
     return table
+
+
+def _failure(check: Check) -> str:
+    where = check.host or "site"
+    return f"[red]FAILED[/] {check.code} {where}: {_escaped(check.detail)}\n  → {runbook(check.code)}"
 
 
 def _table(*columns: str) -> "Table":

@@ -28,21 +28,21 @@ FREE_MIB: Mapping[Kind, int] = {
 }
 PACKAGES_MIB = 3072
 MEMORY_MIB: Mapping[Kind, int] = {"controller": 1024, "node": 512, "storage": 512, "compute": 512, "hub": 512}
-# Who may hold the ports of a service.
-PROCESSES: Mapping[str, frozenset[str]] = {
-    "base": frozenset({"sshd", "sshd-session", "systemd", "chronyd"}),
-    "loadbalancer": frozenset({"haproxy"}),
-    "mariadb": frozenset({"mariadbd", "socat", "mysqld", "wsrep_sst_mariab"}),
-    "galera_arbiter": frozenset({"garbd"}),
-    "rabbitmq": frozenset({"beam.smp", "epmd", "systemd"}),
-    "memcached": frozenset({"memcached"}),
-    "ldap": frozenset({"slapd"}),
+# Whose units may hold the ports of a service; PID 1 holds those of sockets that it starts units for.
+UNITS: Mapping[str, frozenset[str]] = {
+    "base": frozenset({"ssh.service", "chrony.service"}),
+    "loadbalancer": frozenset({"haproxy.service"}),
+    "mariadb": frozenset({"mariadb.service", "galera-guard.service"}),
+    "galera_arbiter": frozenset({"garb.service", "galera-arbiter.service"}),
+    "rabbitmq": frozenset({"rabbitmq-server.service", "epmd.service"}),
+    "memcached": frozenset({"memcached.service"}),
+    "ldap": frozenset({"slapd.service"}),
 }
 _EVERY = frozenset({"0.0.0.0", "*", "::"})  # noqa: S104, compared with what hosts report
 
 
 class Socket(BaseModel):
-    """A listening socket of a host and its process; both empty where the kernel holds it."""
+    """A listening socket of a host, its process and that one's unit; empty where the kernel holds it."""
 
     model_config = ConfigDict(frozen=True)
     protocol: str
@@ -50,6 +50,7 @@ class Socket(BaseModel):
     port: int
     process: str = ""
     pid: int = 0
+    unit: str = ""
 
 
 class HostReport(BaseModel):
@@ -218,18 +219,23 @@ def _taken_ports(site: Site, host: Host, report: HostReport) -> Iterator[Problem
         if port.service in services and port.protocol != "vrrp":
             wanted[port.protocol, port.number].add(port.service)
     mine = _EVERY | {str(host.address), str(site.networks.management.vip)}
-    for taken in dict.fromkeys(
-        (one.protocol, one.port, one.process, one.pid) for one in report.listening if one.address in mine
-    ):
-        protocol, number, process, pid = taken
-        roles = wanted.get((protocol, number), set())
-        if roles and process and not any(process in PROCESSES[role] for role in roles):
-            yield Problem(
-                f"port {number}/{protocol} of {host.name} is held by {process} (process {pid}); "
-                f"{' and '.join(sorted(roles))} needs it",
-                _where(host),
-                f"stop it: `systemctl status {pid}` on {host.name} names its unit",
-            )
+    seen: set[tuple[int, int]] = set()
+    for one in report.listening:
+        roles = wanted.get((one.protocol, one.port), set())
+        if one.address not in mine or not roles or (one.port, one.pid) in seen or not _foreign(one, roles):
+            continue
+        seen.add((one.port, one.pid))
+        yield Problem(
+            f"port {one.port}/{one.protocol} of {host.name} is held by {one.process} (process {one.pid}"
+            f"{', ' + one.unit if one.unit else ''}); {' and '.join(sorted(roles))} needs it",
+            _where(host),
+            f"stop it: `systemctl disable --now {one.unit}`" if one.unit else f"stop it: `kill {one.pid}`",
+        )
+
+
+def _foreign(one: Socket, roles: set[str]) -> bool:
+    """Return whether a process is there that belongs to none of the roles which want the port."""
+    return bool(one.process) and one.pid != 1 and not any(one.unit in UNITS[role] for role in roles)
 
 
 def _same_machine(site: Site, reports: Mapping[str, HostReport]) -> Iterator[Problem]:

@@ -52,7 +52,8 @@ class Lines:
             self._finish()
         if kind == "stage":
             self._print(f"== {self._progress.stage}")
-        self._last = (self._progress.task, self._progress.task_hosts)
+        elif kind:
+            self._last = (self._progress.task, self._progress.task_hosts)
 
     def _finish(self) -> None:
         task, hosts = self._last

@@ -1,5 +1,6 @@
 """Site → its hosts over SSH: one command, one script, one tunnel; strict about host keys."""
 
+import logging
 import shlex
 import socket
 import threading
@@ -38,6 +39,11 @@ class Remote:
 
     def __init__(self, site: Site) -> None:
         self.site = site
+        # Here, by one thread: two that import fabric at the same moment see it half done.
+        import fabric  # noqa: F401
+
+        # paramiko prints on standard error what it also raises.
+        logging.getLogger("paramiko").setLevel(logging.CRITICAL)
         self._transports: dict[str, Transport] = {}
         self._locks = {host.name: threading.Lock() for host in site.hosts}
         self._tunnels: list[Tunnel] = []

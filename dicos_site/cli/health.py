@@ -42,7 +42,8 @@ def verify(
     if json:
         print_json(report.as_json(result))
     else:
-        console().print(health.verification(result), health.summary(result))
+        console().print(health.verification(result), *filter(None, [health.failures(result)]))
+        console().print(health.summary(result))
     if not result.passed:
         raise typer.Exit(1)
 

@@ -55,6 +55,12 @@ def look(site: Site, folder: Path) -> Report:
 
 
 def _round(site: Site, folder: Path, sources: tuple[Source, ...]) -> Report:
+    # Here, by one thread: two that import a library at the same moment see it half done.
+    import cryptography.x509
+    import ldap3
+    import pika
+    import pymysql  # noqa: F401
+
     require_lab(site)
     start = time.monotonic()
     with Remote(site) as remote, ThreadPoolExecutor(_THREADS) as pool:

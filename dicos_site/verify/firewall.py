@@ -12,8 +12,9 @@ from dicos_site.ports import Rule, rules
 from dicos_site.report import Check, check
 from dicos_site.verify.context import Context, Question, probe
 
-# Galera listens on these only while a member is brought up to date; the kernel's refusal shows them open.
-ON_DEMAND = frozenset({"galera-udp", "galera-ist", "galera-guard", "galera-sst"})
+# Ports on which nobody need listen, so that the kernel's refusal shows them open: Galera's while a member is
+# brought up to date, and NTP where a host only asks others for the time.
+ON_DEMAND = frozenset({"galera-udp", "galera-ist", "galera-guard", "galera-sst", "ntp"})
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """RabbitMQ: all brokers in one cluster, a message through a quorum queue from one to every other."""
 
 import json
+import logging
 import secrets
 import time
 from collections.abc import Iterator
@@ -103,6 +104,8 @@ def _taken(context: Context, broker: Host, queue: str, stack: ExitStack) -> bool
 def _channel(context: Context, broker: Host, stack: ExitStack) -> "BlockingChannel":
     import pika
 
+    # pika prints on standard error, with tracebacks, what it also raises.
+    logging.getLogger("pika").setLevel(logging.CRITICAL)
     ip, port = context.tunnel(broker.name, PORT)
     parameters = pika.ConnectionParameters(
         host=ip,

@@ -121,7 +121,7 @@ def network_links() -> list[dict[str, Any]]:
 
 
 def listening() -> list[dict[str, Any]]:
-    """Return [{"protocol", "address", "port", "process", "pid"}] of the sockets that wait for others."""
+    """Return the sockets that wait for others, with the fields of C(dicos_site.preflight.Socket)."""
     sockets = []
     for line in said("ss", "-Hltunp").splitlines():
         fields = line.split()
@@ -134,9 +134,21 @@ def listening() -> list[dict[str, Any]]:
                 "port": int(port),
                 "process": user.group(1) if user else "",
                 "pid": int(user.group(2)) if user else 0,
+                "unit": unit_of(user.group(2)) if user else "",
             }
         )
     return sockets
+
+
+def unit_of(pid: str) -> str:
+    """Return the systemd service of a process; the empty string where it has none, or is gone."""
+    try:
+        found = re.search(
+            r"/([^/\n]+\.service)$", Path("/proc", pid, "cgroup").read_text("ascii"), re.MULTILINE
+        )
+    except OSError:
+        return ""
+    return found.group(1) if found else ""
 
 
 def missing_packages(wanted: list[str]) -> list[str]:
