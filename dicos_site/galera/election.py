@@ -1,4 +1,4 @@
-"""State of all members → which one brings the cluster back, or why none may. Pure; shipped to the hosts as it is."""
+"""State of all members → which one brings the cluster back, or why none may. Pure; shipped to the hosts."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ Action = Literal["join", "bootstrap", "create", "refuse"]
 class MemberState:
     """What is known of one member.
 
-    `uuid` and `seqno` are its position: what it has applied; None where it cannot be told. `settled` is false while a
-    running member still applies what it has received. `known_uuid` is the cluster it belonged to when it was last
-    Synced: written outside of the data directory, so that it outlives the data. `empty`: no data of any cluster.
+    `uuid` and `seqno` are its position: what it has applied; None where it cannot be told. `settled` is false
+    while a running member still applies what it has received. `known_uuid` is the cluster it was last Synced
+    with: written outside of the data directory, it outlives the data. `empty`: no data of any cluster.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do: `join` a cluster that is there, `bootstrap` from `member`, `create` a new one there, or `refuse`."""
+    """What to do: `join` a cluster, `bootstrap` it from `member`, `create` a new one there, or `refuse`."""
 
     action: Action
     member: str
@@ -60,8 +60,8 @@ class Decision:
 def elect(members: Sequence[MemberState], accept_loss: Collection[str] = ()) -> Decision:
     """Return what brings the cluster back without losing a write that a client was told is safe.
 
-    `members` are all members of the site, in its order. `accept_loss` names those whose data may be given up; they
-    have no vote and cannot be elected.
+    `members` are all members of the site, in its order. `accept_loss` names those whose data may be given up;
+    they have no vote and cannot be elected.
     """
     counted = [member for member in members if member.name not in accept_loss]
     primaries = [member for member in counted if member.primary]
@@ -164,7 +164,7 @@ def _join(primaries: Sequence[MemberState], verdicts: tuple[Verdict, ...]) -> De
 
 
 def _rank(member: MemberState, members: Sequence[MemberState]) -> tuple[int, bool, int]:
-    """Return what is compared: the seqno alone decides; the rest makes every onlooker choose the same of equals."""
+    """Return what is compared: the seqno decides; the rest makes every onlooker choose the same of equals."""
     return (-1 if member.seqno is None else member.seqno, member.safe_to_bootstrap, -members.index(member))
 
 

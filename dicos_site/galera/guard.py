@@ -1,7 +1,7 @@
-"""The guard of one member: brings the cluster back after a full stop, with the guards of all others or not at all.
+"""The guard of one member: brings the cluster back after a full stop, with all other guards or not at all.
 
-Shipped to the hosts as it is, and run there as `galera-guard`. It never acts while any member is in a primary component,
-out of reach, or held; it stops every member before it starts the newest, so that no two can ever be started.
+Shipped to the hosts as it is, and run there as `galera-guard`. It never acts while any member is in a primary
+component, out of reach or held; it stops every member before it starts the newest, so only one can start.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import ssl
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,7 +25,7 @@ PORT = 4569
 CERTIFICATE, KEY, AUTHORITY = (f"/etc/dicos/pki/{name}" for name in ("mariadb.crt", "mariadb.key", "ca.crt"))
 HEALTHY_INTERVAL_S = 5.0
 TROUBLED_INTERVAL_S = 2.0
-# Galera restores the last view by itself within about 12 s of the last member's return (measured); three times that.
+# Galera restores the last view within 12 s of the last member's return (measured); three times that.
 RESTORE_S = 40.0
 SETTLE_S = 4.0
 FENCE_S = 300
@@ -40,7 +41,7 @@ class Peer:
 
 
 class Guard:
-    """Watches the local member; remembers only since when all members have been seen without a primary component."""
+    """Watches the local member; remembers only since when no member has been in a primary component."""
 
     def __init__(self, name: str, peers: tuple[Peer, ...]) -> None:
         self.name = name
@@ -72,6 +73,8 @@ class Guard:
         self.say(table(decision))
         if member.forgotten():
             member.release("", joining=False)
+        if decision.action == "join" and not local.state.running and not local.state.held_by:
+            member.start()
         if decision.action == "join" and self.adrift(local):
             self.say(f"{self.name} is restarted: it has left the group for good")
             member.stop()
@@ -88,7 +91,7 @@ class Guard:
         return twice
 
     def stalled(self, decision: Decision, observations: list[Observation]) -> bool:
-        """Return whether the cluster has been known to be down for longer than Galera needs to restore it itself."""
+        """Return whether the cluster has been down for longer than Galera needs to restore it itself."""
         if decision.action not in ("bootstrap", "create"):
             self.stalled_since = None
             return False
@@ -97,7 +100,7 @@ class Guard:
         return time.monotonic() - self.stalled_since > patience_s
 
     def recover(self) -> None:
-        """Stop every member, elect again on what they hold then, and start the cluster if this one is still elected."""
+        """Stop every member, elect again on what they hold, and start the cluster if this one is elected."""
         self.say(f"{self.name} recovers the cluster")
         self.stalled_since = None
         joining = False
@@ -161,7 +164,7 @@ class Answer(BaseHTTPRequestHandler):
         else:
             self.send_error(404)
 
-    def _answer(self, act) -> None:  # type: ignore[no-untyped-def]
+    def _answer(self, act: Callable[[], str]) -> None:
         try:
             body, code = act().encode(), 200
         except (MemberError, OSError, ValueError) as failure:
@@ -171,7 +174,7 @@ class Answer(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *_: object) -> None:
         """Log nothing: a look every few seconds would fill the journal."""
 
 
@@ -184,7 +187,7 @@ class Server(ThreadingHTTPServer):
         super().__init__((address, PORT), Answer)
         self.members = {peer.address for peer in members}
 
-    def get_request(self):  # type: ignore[no-untyped-def]
+    def get_request(self) -> tuple[ssl.SSLSocket, tuple[str, int]]:
         """Return the connection, with the handshake left to its own thread."""
         connection, client = super().get_request()
         connection.settimeout(PEER_TIMEOUT_S)
@@ -192,14 +195,14 @@ class Server(ThreadingHTTPServer):
             connection, server_side=True, do_handshake_on_connect=False
         ), client
 
-    def finish_request(self, request, client_address) -> None:  # type: ignore[no-untyped-def]
+    def finish_request(self, request: ssl.SSLSocket, client_address: tuple[str, int]) -> None:  # type: ignore[override]
         """Shake hands and answer a member; anyone else is turned away."""
         request.do_handshake()
-        names = request.getpeercert().get("subjectAltName", ())
-        if self.members & {value for kind, value in names if kind == "IP Address"}:
+        names = (request.getpeercert() or {}).get("subjectAltName", ())
+        if self.members & {value for kind, value in map(tuple, names) if kind == "IP Address"}:
             super().finish_request(request, client_address)
 
-    def handle_error(self, request, client_address) -> None:  # type: ignore[no-untyped-def]
+    def handle_error(self, request: object, client_address: object) -> None:
         """A broken connection is the other side's to report."""
 
 
@@ -243,14 +246,17 @@ def _release(holder: str, joining: bool) -> str:
     return ""
 
 
+def _bootstrap(holder: str, uuid: str, seqno: int) -> str:
+    member.bootstrap(holder, uuid, seqno)
+    return ""
+
+
 def _peers() -> tuple[Peer, ...]:
-    members = member.config()["members"]
-    assert isinstance(members, list)
-    return tuple(Peer(entry["name"], entry["address"]) for entry in members)
+    return tuple(Peer(entry["name"], entry["address"]) for entry in member.config().members)
 
 
 def _serve() -> str:
-    name, peers = str(member.config()["name"]), _peers()
+    name, peers = member.config().name, _peers()
     own = next(peer for peer in peers if peer.name == name)
     threading.Thread(target=Server(own.address, peers).serve_forever, daemon=True).start()
     Guard(name, peers).watch()
@@ -275,14 +281,14 @@ def _arguments() -> argparse.Namespace:
 def main() -> int:
     """Serve, or do one act for an administrator; a refusal goes to stderr with exit code 5."""
     given = _arguments()
-    acts = {
+    acts: dict[str, Callable[[], str]] = {
         "serve": _serve,
         "state": lambda: member.observe().text(),
         "explain": _explain,
         "fence": lambda: member.fence(given.by, FENCE_S).text(),
         "release": lambda: _release(given.by, False),
         "join": lambda: _release(given.by, True),
-        "bootstrap": lambda: member.bootstrap(given.by, given.uuid, given.seqno) or "",
+        "bootstrap": lambda: _bootstrap(given.by, given.uuid, given.seqno),
         "set-aside": lambda: json.dumps({"kept": member.set_aside(given.by)}),
     }
     try:

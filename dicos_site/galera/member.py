@@ -1,4 +1,4 @@
-"""One member, seen and moved from its own host: its state, its fence, its start. Shipped to the hosts as it is."""
+"""One member, seen and moved from its own host: its state, its fence, its start. Shipped to the hosts."""
 
 import fcntl
 import json
@@ -30,7 +30,7 @@ class MemberError(Exception):
 
 @dataclass(frozen=True)
 class Observation:
-    """A member's state with what the guard needs beside it: whether Galera may still restore the last view itself."""
+    """A member's state, and beside it whether Galera may still restore the last view by itself."""
 
     state: MemberState
     synced: bool
@@ -51,15 +51,23 @@ def parse(text: str) -> Observation:
     )
 
 
-def config() -> dict[str, object]:
-    """Return {"name", "members": [{"name", "address"}]} of this host."""
-    values: dict[str, object] = json.loads(CONFIG.read_text())
-    return values
+@dataclass(frozen=True)
+class Config:
+    """Which member this host is, and all members: [{"name", "address"}]."""
+
+    name: str
+    members: list[dict[str, str]]
+
+
+def config() -> Config:
+    """Return what the role wrote for this host."""
+    values = json.loads(CONFIG.read_text())
+    return Config(values["name"], values["members"])
 
 
 def observe() -> Observation:
     """Return what this host knows of its member; starts nothing that is not stopped again."""
-    blank = MemberState(str(config()["name"]), known_uuid=_read(KNOWN_UUID).strip(), held_by=_fence_holder())
+    blank = MemberState(config().name, known_uuid=_read(KNOWN_UUID).strip(), held_by=_fence_holder())
     blank = replace(
         blank,
         interrupted_sst=_interrupted_sst(),
@@ -91,7 +99,7 @@ def fence(holder: str, seconds: int) -> Observation:
 
 
 def release(holder: str, *, joining: bool) -> None:
-    """Give the member back and start it; `joining`: a cluster is there, the last view must not be restored."""
+    """Give the member back and start it; `joining`: a cluster is there, no view is to be restored."""
     with _lock():
         if _fence_holder() not in ("", holder):
             raise MemberError(f"held by {_fence_holder()}")
@@ -113,11 +121,12 @@ def start() -> None:
 
 
 def stop() -> None:
-    """Stop the member; one that only waits for a primary component holds nothing unwritten, and may be killed."""
+    """Stop the member; one that waits for a primary component holds nothing unwritten and may be killed."""
     waiting = not _status()
     _run(["systemctl", "stop", "--no-block", "mariadb.service"])
     deadline = time.monotonic() + STOP_S
-    kill_at = time.monotonic() + 10
+    # It does not heed SIGTERM while it waits.
+    kill_at = time.monotonic() + 2
     while _processes():
         if waiting and time.monotonic() > kill_at:
             _run(["systemctl", "kill", "--signal=SIGKILL", "mariadb.service"])
@@ -128,7 +137,7 @@ def stop() -> None:
 
 
 def bootstrap(holder: str, uuid: str, seqno: int) -> None:
-    """Start the cluster from this member, which `holder` has fenced and found at uuid:seqno (NO_UUID: a new one)."""
+    """Start the cluster from this member, fenced by `holder` and found at uuid:seqno (NO_UUID: a new one)."""
     with _lock():
         state = observe().state
         if _fence_holder() != holder or state.running:
@@ -222,14 +231,18 @@ def _is_schema(entry: Path) -> bool:
 
 
 def _interrupted_sst() -> bool:
-    """Return whether a state transfer to this member did not end: its marks, or the empty grastate.dat it leaves."""
+    """Return whether a state transfer did not end: its marks, or the empty grastate.dat that it leaves.
+
+    A member that starts for the first time has an empty grastate.dat too, and no data.
+    """
     saved = DATA / "grastate.dat"
     marks = any((DATA / mark).exists() for mark in ("sst_in_progress", ".sst"))
-    return marks or (saved.exists() and saved.stat().st_size == 0)
+    cut_off = saved.exists() and saved.stat().st_size == 0
+    return marks or (cut_off and bool(KNOWN_UUID.exists() or _user_schemas()))
 
 
 def _recovered_position() -> tuple[str, int | None]:
-    """Return the position in InnoDB's own log, asked once for each state of the files; the saved one as a last resort."""
+    """Return the position in InnoDB's own log, asked once for each state of the files."""
     cache = RUN / "position.json"
     known = json.loads(_read(cache) or "{}")
     if known.get("files") == _fingerprint():
@@ -268,7 +281,7 @@ def _fingerprint() -> list[int]:
 
 
 def _prepare(uuid: str, seqno: int) -> None:
-    """Make the elected member's files allow the bootstrap; a directory without any tables gets the system's."""
+    """Make the elected member's files allow the bootstrap; an empty directory gets the system's tables."""
     (DATA / "gvwstate.dat").unlink(missing_ok=True)
     if not (DATA / "mysql").is_dir():
         _run(["mariadb-install-db", "--user=mysql", "--skip-test-db", "--rpm"], timeout_s=120)

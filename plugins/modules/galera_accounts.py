@@ -7,8 +7,13 @@ import hashlib
 import json
 import re
 from ipaddress import IPv4Network
+from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.basic import AnsibleModule
+
+if TYPE_CHECKING:
+    from pymysql.connections import Connection
+    from pymysql.cursors import Cursor
 
 try:
     import pymysql
@@ -27,7 +32,7 @@ description:
   - Users without a name, and C(root) from elsewhere, are removed.
 options:
   databases:
-    description: Dicts of name, user, password, privileges (ALL), character_set (utf8mb4), require (SSL or X509).
+    description: Dicts of name, user, password, privileges, character_set, require (SSL or X509).
     type: list
     elements: dict
     required: true
@@ -39,6 +44,7 @@ options:
 
 # What mariadb-backup needs to copy a running server; Debian grants everything.
 TRANSFER_PRIVILEGES = {"RELOAD", "PROCESS", "LOCK TABLES", "BINLOG MONITOR", "CONNECTION ADMIN"}
+SOCKET = "/run/mysqld/mysqld.sock"
 HEALTH_USER = "hacheck"
 COLLATIONS = {"utf8mb4": "utf8mb4_general_ci", "utf8mb3": "utf8mb3_general_ci", "latin1": "latin1_swedish_ci"}
 GRANT = re.compile(r"GRANT (.+) ON (\S+)\.\* TO ")
@@ -55,12 +61,12 @@ DATABASE_OPTIONS = {
 class Accounts:
     """One connection, and what was changed through it; in check mode nothing is."""
 
-    def __init__(self, connection, *, check_mode: bool) -> None:
+    def __init__(self, connection: Connection[Cursor], *, check_mode: bool) -> None:
         self.connection = connection
         self.check_mode = check_mode
         self.changes: list[str] = []
 
-    def rows(self, statement: str, *values: str) -> list[tuple]:
+    def rows(self, statement: str, *values: str) -> list[tuple[str, ...]]:
         """Return the answer to a question."""
         with self.connection.cursor() as cursor:
             cursor.execute(statement, values)
@@ -85,21 +91,24 @@ class Accounts:
 
     def user(self, name: str, host: str, password: str, require: str) -> None:
         """Make the user or change its password and what its login needs."""
-        wanted = {
+        hashed = native_hash(password)
+        wanted: dict[str, object] = {
             "plugin": "mysql_native_password",
-            "authentication_string": native_hash(password),
+            "authentication_string": hashed,
             "ssl_type": {"NONE": 0, "SSL": 1, "X509": 2}[require],
         }
         # The hash, not the password: a statement may be in a log.
         identified = "IDENTIFIED VIA mysql_native_password USING %s REQUIRE " + require
-        self._account(name, host, wanted, identified, wanted["authentication_string"])
+        self._account(name, host, wanted, identified, hashed)
 
     def system_user(self, name: str) -> None:
         """Let the system's user of that name in through the socket, and by no other way."""
-        wanted = {"plugin": "unix_socket", "authentication_string": "", "ssl_type": 0}
+        wanted: dict[str, object] = {"plugin": "unix_socket", "authentication_string": "", "ssl_type": 0}
         self._account(name, "localhost", wanted, "IDENTIFIED VIA unix_socket REQUIRE NONE")
 
-    def _account(self, name: str, host: str, wanted: dict, identified: str, *values: str) -> None:
+    def _account(
+        self, name: str, host: str, wanted: dict[str, object], identified: str, *values: str
+    ) -> None:
         found = self.rows("SELECT Priv FROM mysql.global_priv WHERE User = %s AND Host = %s", name, host)
         values_found = json.loads(found[0][0]) if found else {}
         if found and _login(values_found) == wanted:
@@ -112,10 +121,12 @@ class Accounts:
         found = self._granted(name, host)
         for scope in sorted(set(found) | set(wanted)):
             have, want = found.get(scope, set()), wanted.get(scope, set())
-            for verb, names, word in (("GRANT", want - have, "TO"), ("REVOKE", have - want, "FROM")):
-                if names:
-                    statement = f"{verb} {', '.join(sorted(names))} ON {scope}.* {word} %s@%s"
-                    self.change(f"privileges of {name} on {scope}", statement, name, host)
+            # Taking ALL takes what was given just before as well.
+            given = want if "ALL PRIVILEGES" in have - want else want - have
+            for verb, names, word in (("REVOKE", have - want, "FROM"), ("GRANT", given, "TO")):
+                for privilege in sorted(names):
+                    statement = f"{verb} {privilege} ON {scope}.* {word} %s@%s"
+                    self.change(f"{verb} {privilege} on {scope}, {name}", statement, name, host)
 
     def _granted(self, name: str, host: str) -> dict[str, set[str]]:
         if not self.rows("SELECT User FROM mysql.global_priv WHERE User = %s AND Host = %s", name, host):
@@ -123,23 +134,30 @@ class Accounts:
         granted = {}
         for (line,) in self.rows("SHOW GRANTS FOR %s@%s", name, host):
             found = GRANT.match(line)
-            names = _names(found.group(1)) if found else set()
-            if names:
+            if found is None:
+                continue
+            option = {"GRANT OPTION"} if "WITH GRANT OPTION" in line else set()
+            if names := _names(found.group(1)) | option:
                 granted[found.group(2).replace("\\_", "_")] = names
         return granted
 
     def remove_strangers(self) -> None:
         """Remove who may come in without a name, and root from elsewhere."""
-        question = "SELECT User, Host FROM mysql.global_priv WHERE User = '' OR (User = 'root' AND Host <> 'localhost')"
+        question = "SELECT User, Host FROM mysql.global_priv "
+        question += "WHERE User = '' OR (User = 'root' AND Host <> 'localhost')"
         for name, host in self.rows(question):
             self.change(f"user {name or 'without a name'}@{host}", "DROP USER %s@%s", name, host)
 
 
 def native_hash(password: str) -> str:
-    """Return the form in which the server keeps a password; nothing for no password."""
+    """Return the form in which the server keeps a password; nothing for no password.
+
+    The plugin's choice of hash, not ours: mysql_native_password is what every client speaks, and TLS hides it.
+    """
     if not password:
         return ""
-    return "*" + hashlib.sha1(hashlib.sha1(password.encode()).digest()).hexdigest().upper()
+    once = hashlib.sha1(password.encode()).digest()  # noqa: S324
+    return "*" + hashlib.sha1(once).hexdigest().upper()  # noqa: S324
 
 
 def network_host(cidr: str) -> str:
@@ -153,18 +171,18 @@ def _names(privileges: str) -> set[str]:
     return {"ALL PRIVILEGES"} if "ALL" in names else names - {"USAGE"}
 
 
-def _login(found: dict) -> dict:
+def _login(found: dict[str, Any]) -> dict[str, object]:
     """Return what decides a login; a second way in counts as a difference."""
     values = {key: found.get(key, "") for key in ("plugin", "authentication_string")}
     values["ssl_type"] = found.get("ssl_type", 0)
-    return values | ({"auth_or": True} if "auth_or" in found else {})
+    return values | ({"auth_or": True} if any(found.get("auth_or", [])) else {})
 
 
 def _quoted(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
-def apply(accounts: Accounts, databases: list[dict], client_host: str) -> None:
+def apply(accounts: Accounts, databases: list[dict[str, str]], client_host: str) -> None:
     """Make everything that is wanted."""
     accounts.remove_strangers()
     accounts.system_user("root")

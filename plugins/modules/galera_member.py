@@ -90,7 +90,8 @@ def _manage_units(module: AnsibleModule, changes: list[str]) -> None:
         _systemctl("enable", *disabled)
     if guard_old:
         _systemctl("restart", GUARD)
-    if not _running(SERVER):
+    # One that never ran is the guard's to start: it may be the first of a new cluster.
+    if not _running(SERVER) and _property(SERVER, "InactiveEnterTimestampMonotonic") != "0":
         _systemctl("reset-failed", SERVER)
         _systemctl("start", "--no-block", SERVER)
 
