@@ -11,6 +11,8 @@ from dicos_site.stages import STAGES, stage_of_play
 Data = Mapping[str, object]
 COUNTS = ("ok", "changed", "failed", "unreachable")
 # A unit's name, but not a folder or a file of that name.
+# Of a command that failed, the last lines say why.
+REASON_LINES = 10
 _UNIT = re.compile(r"(?<![/\w.-])([A-Za-z0-9@_-][A-Za-z0-9@_.-]*\.(?:service|socket|timer))(?![\w./-]\w)")
 _STARTED = re.compile(r"Unable to (?:start|restart|reload|stop) service ([A-Za-z0-9@_.-]+):")
 _OUTCOMES = {
@@ -144,7 +146,7 @@ def _reason(result: Data) -> str:
     parts = [str(result.get(name) or "").strip() for name in ("msg", "module_stderr", "stderr")]
     # The gate's command says on standard output which checks failed.
     if result.get("rc") and not parts[2]:
-        parts.append(str(result.get("stdout") or "").strip())
+        parts.extend(str(result.get("stdout") or "").strip().splitlines()[-REASON_LINES:])
     return "\n".join(dict.fromkeys(part for part in parts if part)) or "no reason was given"
 
 

@@ -4,7 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cache
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, ip_address, ip_network
 
 import yaml
 from pydantic import BaseModel, ConfigDict
@@ -13,7 +13,7 @@ from dicos_site import places
 from dicos_site.errors import Problem
 from dicos_site.model import Host, Kind, Site
 from dicos_site.placement import hosts_of, services_of
-from dicos_site.ports import PORTS
+from dicos_site.ports import PORTS, rules
 
 OS = "debian 13"
 # A certificate made now must be valid on every host, and logs of several hosts must be comparable.
@@ -54,7 +54,11 @@ class Socket(BaseModel):
 
 
 class HostReport(BaseModel):
-    """What the module host_report found; `asked` and `answered` are moments of the controller's clock."""
+    """What the module host_report found.
+
+    `asked` and `answered` are moments of the controller's clock; `peer` is where it came from, empty
+    where sudo hides it.
+    """
 
     model_config = ConfigDict(frozen=True)
     time: float
@@ -62,6 +66,7 @@ class HostReport(BaseModel):
     answered: float
     os: str
     user_id: int
+    peer: str = ""
     memory_mib: int
     free_mib: dict[str, int]
     addresses: tuple[str, ...]
@@ -131,6 +136,7 @@ def _host_problems(site: Site, host: Host, report: HostReport) -> Iterator[Probl
     yield from _clock(host, report)
     yield from _size(host, report)
     yield from _address(site, host, report)
+    yield from _shut_out(site, host, report)
     yield from _taken_ports(site, host, report)
     for device in report.missing_devices:
         yield Problem(
@@ -212,6 +218,21 @@ def _address(site: Site, host: Host, report: HostReport) -> Iterator[Problem]:
         )
 
 
+def _shut_out(site: Site, host: Host, report: HostReport) -> Iterator[Problem]:
+    """The firewall would let this session live and refuse the next one."""
+    allowed = next((rule.sources for rule in rules(site, host) if rule.name == "ssh"), ())
+    if report.peer and allowed and not any(_within(report.peer, source) for source in allowed):
+        yield Problem(
+            f"this machine reaches {host.name} from {report.peer}, which its firewall will refuse",
+            _where(host),
+            f"deploy from a machine in {' or '.join(allowed)}",
+        )
+
+
+def _within(address: str, source: str) -> bool:
+    return ip_address(address) in ip_network(source)
+
+
 def _taken_ports(site: Site, host: Host, report: HostReport) -> Iterator[Problem]:
     services = services_of(site, host)
     wanted: dict[tuple[str, int], set[str]] = defaultdict(set)
@@ -225,9 +246,10 @@ def _taken_ports(site: Site, host: Host, report: HostReport) -> Iterator[Problem
         if one.address not in mine or not roles or (one.port, one.pid) in seen or not _foreign(one, roles):
             continue
         seen.add((one.port, one.pid))
+        who = ", ".join(filter(None, (f"process {one.pid}", one.unit)))
+        need = f"{' and '.join(sorted(roles))} need{'s' if len(roles) == 1 else ''} it"
         yield Problem(
-            f"port {one.port}/{one.protocol} of {host.name} is held by {one.process} (process {one.pid}"
-            f"{', ' + one.unit if one.unit else ''}); {' and '.join(sorted(roles))} needs it",
+            f"port {one.port}/{one.protocol} of {host.name} is held by {one.process} ({who}); {need}",
             _where(host),
             f"stop it: `systemctl disable --now {one.unit}`" if one.unit else f"stop it: `kill {one.pid}`",
         )

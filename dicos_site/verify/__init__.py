@@ -1,5 +1,6 @@
 """Site → Report: every service is asked over its real protocol; what was written is taken away again."""
 
+import importlib
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,8 @@ from dicos_site.verify.context import Context, Question
 
 # More than the longest list of one service: a question mostly waits.
 _THREADS = 32
+# Loaded by one thread before the others begin: two that import a library at once see it half done.
+LIBRARIES = ("cryptography.x509", "ldap3", "pika", "pymysql")
 Source = Callable[[Site, Context], Iterator[Question]]
 STAGE_CHECKS: dict[str, tuple[Source, ...]] = {
     "preflight": (),
@@ -55,12 +58,8 @@ def look(site: Site, folder: Path) -> Report:
 
 
 def _round(site: Site, folder: Path, sources: tuple[Source, ...]) -> Report:
-    # Here, by one thread: two that import a library at the same moment see it half done.
-    import cryptography.x509
-    import ldap3
-    import pika
-    import pymysql  # noqa: F401
-
+    for library in LIBRARIES:
+        importlib.import_module(library)
     require_lab(site)
     start = time.monotonic()
     with Remote(site) as remote, ThreadPoolExecutor(_THREADS) as pool:

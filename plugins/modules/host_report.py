@@ -76,6 +76,7 @@ def main() -> None:
         "time": time.time(),
         "os": os_release(),
         "user_id": os.geteuid(),
+        "peer": os.environ.get("SSH_CONNECTION", "").split(" ", 1)[0],
         "memory_mib": memory_mib(),
         "free_mib": {path: shutil.disk_usage(path).free // MIB for path in ("/", "/var")},
         "addresses": [address for link in links for address in link["addresses"]],
