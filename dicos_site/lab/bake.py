@@ -1,6 +1,7 @@
 """Package list → root file system of a host, in a chroot where no daemon starts."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import tarfile
@@ -16,7 +17,14 @@ BAKE_GIB = 8
 _PRESET = "etc/systemd/system-preset/00-dicos.preset"
 _MASKED = ("console-getty.service", "systemd-binfmt.service", "systemd-firstboot.service")
 _ENABLED = ("dicos-host-key.service",)
-_UNWANTED_LINKS = ("getty.target.wants/getty@tty1.service", "multi-user.target.wants/remote-fs.target")
+_DISABLED = (
+    "dpkg-db-backup.timer",
+    "fstrim.timer",
+    "getty@tty1.service",
+    "remote-fs.target",
+    "systemd-pstore.service",
+)
+_STEPS = ("downloading", "extracting", "installing")
 _LAST_LINES = 25
 
 
@@ -42,7 +50,7 @@ def bootstrap_command(packages: tuple[str, ...], root: Path, sources_file: Path)
     preset, target = templates() / "dicos.preset", '"$1"'
     early = (
         f"mkdir -p {target}/{Path(_PRESET).parent} {target}/usr/sbin",
-        f"cp {preset} {target}/{_PRESET}",
+        f"cp {shlex.quote(str(preset))} {target}/{_PRESET}",
         f"printf '#!/bin/sh\\nexit 101\\n' > {target}/usr/sbin/policy-rc.d",
         f"chmod 755 {target}/usr/sbin/policy-rc.d",
     )
@@ -86,10 +94,11 @@ def _bootstrap(packages: tuple[str, ...], mirrors: Mirrors, root: Path, progress
 
 
 def _told(lines: Iterable[str], progress: Progress) -> Iterator[str]:
-    """Yield the lines of mmdebstrap and tell its steps, which start with "I: "."""
+    """Yield the lines of mmdebstrap and tell its longer steps, "I: downloading ..."."""
     for line in lines:
-        if line.startswith("I: "):
-            progress(line[3:].strip())
+        step = line.removeprefix("I: ").strip()
+        if step != line.strip() and step.startswith(_STEPS):
+            progress(step)
         yield line
 
 
@@ -118,8 +127,7 @@ def _write_files(root: Path, mirrors: Mirrors) -> None:
         shutil.copy(templates() / unit, units / unit)
     _systemctl(root, "enable", "systemd-networkd.service", "ssh.service", *_ENABLED)
     _systemctl(root, "mask", *_MASKED)
-    for link in _UNWANTED_LINKS:
-        (units / link).unlink(missing_ok=True)
+    _systemctl(root, "disable", *_DISABLED)
     (root / "usr/sbin/policy-rc.d").unlink(missing_ok=True)
     for stamp in ("etc/.updated", "var/.updated"):
         (root / stamp).touch()

@@ -31,10 +31,10 @@ def up(site: Site, progress: Progress = silent) -> None:
     with lock(site, progress):
         with locks.held(image.cache() / "machine.lock", lambda: progress("another lab is starting: waiting")):
             daemon.ensure(progress)
-            network.guard(site)
-            _ensure_project(site)
             network.check_free(site)
+            network.guard(site)
             network.ensure(site)
+            _ensure_project(site)
         _check_addresses(site)
         images = _images(site, progress)
         progress(f"starting {len(site.hosts)} hosts")
