@@ -69,7 +69,7 @@ def test_a_tunnel_carries_bytes_until_the_source_ends() -> None:
     pump = threading.Thread(target=_pump, args=(inlet, outlet))
     pump.start()
     message = bytes(range(256)) * 2000
-    sender = threading.Thread(target=lambda: (source.sendall(message), source.close()))
+    sender = threading.Thread(target=_send, args=(source, message))
     sender.start()
     received = b"".join(iter(lambda: target.recv(65536), b""))
     pump.join(5)
@@ -77,3 +77,8 @@ def test_a_tunnel_carries_bytes_until_the_source_ends() -> None:
     assert received == message
     for end in (inlet, target):
         end.close()
+
+
+def _send(end: socket.socket, message: bytes) -> None:
+    with end:
+        end.sendall(message)

@@ -5,9 +5,10 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.x509 import load_pem_x509_certificate
@@ -46,7 +47,7 @@ def facts(**different: object) -> Facts:
         "offset_s": 0.01,
         "offset_error_s": 0.1,
     }
-    return healthy | different  # type: ignore[return-value,operator]
+    return healthy | different  # type: ignore[return-value]
 
 
 def test_a_failed_unit_is_named() -> None:
@@ -72,10 +73,12 @@ def test_every_pair_of_hosts_and_every_rule_is_asked(site: Site) -> None:
     assert {("ctl2", True), ("ctl3", True), ("node1", False), ("hub1", False)} <= database
 
 
-def answered(site: Site, word: str, *, strict: bool = True, **other: str) -> dict[tuple[str, str], Check]:
-    """Return the checks where ports say `word` to all that may not, and `other`, by rule, to those that may."""
+def answered(
+    site: Site, word: str, other: Mapping[str, str] | None = None, *, strict: bool = True
+) -> dict[tuple[str, str], Check]:
+    """Return the checks where ports say `word` to those that may not, and `other`, by rule, to the rest."""
     asked = firewall.probes(site, strict=strict)
-    answers = {one: other.get(one.rule.name, "open") if one.may else word for one in asked}
+    answers = {one: (other or {}).get(one.rule.name, "open") if one.may else word for one in asked}
     return {(check.code, check.host): check for check in firewall.judged(asked, answers, "platform")}
 
 
@@ -91,12 +94,11 @@ def test_any_answer_to_a_host_that_may_not_connect_fails(site: Site, word: str) 
 
 
 def test_a_port_where_nobody_listens_fails_once_its_service_should(site: Site) -> None:
-    strict = answered(site, "silent", amqps="refused")["FIREWALL_OPEN", "ctl1"]
+    strict = answered(site, "silent", {"amqps": "refused"})["FIREWALL_OPEN", "ctl1"]
     assert "ctl2 cannot reach amqps (5671/tcp), nobody listens" in strict.detail
-    assert answered(site, "silent", strict=False, amqps="refused")["FIREWALL_OPEN", "ctl1"].passed
-    on_demand = {"galera-sst": "refused"}
-    assert answered(site, "silent", **on_demand)["FIREWALL_OPEN", "ctl1"].passed
-    assert not answered(site, "silent", **{"galera-sst": "silent"})["FIREWALL_OPEN", "ctl1"].passed
+    assert answered(site, "silent", {"amqps": "refused"}, strict=False)["FIREWALL_OPEN", "ctl1"].passed
+    assert answered(site, "silent", {"galera-sst": "refused"})["FIREWALL_OPEN", "ctl1"].passed
+    assert not answered(site, "silent", {"galera-sst": "silent"})["FIREWALL_OPEN", "ctl1"].passed
 
 
 def test_a_member_in_a_smaller_or_lost_component_fails() -> None:
@@ -165,11 +167,11 @@ def ports() -> Iterator[dict[str, int]]:
         yield {"open": listener.getsockname()[1], "closed": closed}
 
 
-def ran(name: str, argument: object) -> object:
+def ran(name: str, argument: object) -> list[Any]:
     """Run a program that is sent to hosts, here."""
     command = [sys.executable, "-", json.dumps(argument)]
     done = subprocess.run(command, input=probe(name), capture_output=True, text=True, timeout=20, check=True)
-    answer: object = json.loads(done.stdout)
+    answer: list[Any] = json.loads(done.stdout)
     return answer
 
 
@@ -192,7 +194,7 @@ def test_the_probe_says_why_a_port_without_tls_cannot_be_trusted(site: Site, por
         ["127.0.0.1", ports["closed"], "ctl1.lab.dicos.test"],
         ["127.0.0.1", listener.getsockname()[1], "ctl1.lab.dicos.test"],
     ]
-    refused, plain = ran("tls", {"authority": authority, "targets": targets})  # type: ignore[misc]
+    refused, plain = ran("tls", {"authority": authority, "targets": targets})
     assert refused == {"error": "refused"}
     assert list(plain) == ["error"]
     listener.close()
