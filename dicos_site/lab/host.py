@@ -50,7 +50,7 @@ def network_file(interface: str, addresses: str, more: str = "") -> str:
     """Return the systemd.network(5) file of one interface; without addresses it is only brought up."""
     return (
         f"[Match]\nName={interface}\n\n[Network]\n{addresses}"
-        "DHCP=no\nLinkLocalAddressing=no\nIPv6AcceptRA=no\nConfigureWithoutCarrier=yes\n{more}"
+        f"DHCP=no\nLinkLocalAddressing=no\nIPv6AcceptRA=no\nConfigureWithoutCarrier=yes\n{more}"
     )
 
 

@@ -12,6 +12,7 @@ from dicos_site.lab.mirrors import SUITE, Mirrors
 from dicos_site.lab.progress import Progress
 
 _PREFIX = "dicos-"
+_PART = ".part"
 _KEPT = 8
 _GIB = 1 << 30
 
@@ -61,10 +62,10 @@ def _imported(name: str) -> str | None:
 
 
 def _bake(packages: tuple[str, ...], mirrors: Mirrors, folder: Path, progress: Progress) -> None:
-    part = folder.with_name(f"{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
+    # A folder of this process: the mmdebstrap of a command that was killed may still write into its own.
+    part = folder.with_name(f"{folder.name}.{os.getpid()}{_PART}")
+    _check_space(part.parent)
     part.mkdir(parents=True)
-    _check_space(part)
     try:
         bake.bake(packages, mirrors, part, progress)
         part.rename(folder)
@@ -98,9 +99,13 @@ def _import(name: str, folder: Path) -> str:
 
 
 def _prune() -> None:
-    """Keep the newest images; hosts that were cloned from an older one do not need it any more."""
-    folders = [path for path in cache().iterdir() if path.is_dir() and path.suffix != ".part"]
-    for folder in sorted(folders, key=lambda path: path.stat().st_mtime)[:-_KEPT]:
+    """Keep the newest images: hosts do not need the one they were cloned from; remove what kills left."""
+    folders = [path for path in cache().iterdir() if path.is_dir()]
+    finished = [path for path in folders if path.suffix != _PART]
+    for folder in sorted(finished, key=lambda path: path.stat().st_mtime)[:-_KEPT]:
         if fingerprint := _imported(folder.name):
             incus.delete(f"/1.0/images/{fingerprint}")
         shutil.rmtree(folder, ignore_errors=True)
+    for folder in folders:
+        if folder.suffix == _PART and not Path("/proc", folder.name.split(".")[1]).exists():
+            shutil.rmtree(folder, ignore_errors=True)

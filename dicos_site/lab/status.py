@@ -7,12 +7,13 @@ from dicos_site.lab.snapshot import snapshots
 from dicos_site.model import Host, Site
 
 ABSENT = "Absent"
+UNKNOWN = "Unknown"
 _MIB = 1 << 20
 
 
 @dataclass(frozen=True)
 class HostStatus:
-    """One host: "Running", "Stopped", "Frozen", "Error" or "Absent", and whether its sshd answers."""
+    """One host; `state` is Running, Stopped, Frozen, Error, Absent or, without a daemon, Unknown."""
 
     name: str
     kind: str
@@ -49,10 +50,11 @@ def status(site: Site) -> LabStatus:
     rack.require_lab(site)
     alive = incus.answers()
     states = rack.states(site) if alive else {}
+    missing = ABSENT if alive else UNKNOWN
     full = disk.full(site) if alive else frozenset()
     hosts = parallel.each(
         site.hosts,
-        lambda host: _host(site, host, states.get(host.name, ABSENT), host.name in full),
+        lambda host: _host(site, host, states.get(host.name, missing), host.name in full),
         threads=len(site.hosts),
     )
     return LabStatus(
