@@ -152,7 +152,7 @@ class Accounts:
 def native_hash(password: str) -> str:
     """Return the form in which the server keeps a password; nothing for no password.
 
-    The plugin's choice of hash, not ours: mysql_native_password is what every client speaks, and TLS hides it.
+    The plugin's choice of hash, not ours: every client speaks mysql_native_password.
     """
     if not password:
         return ""
