@@ -16,13 +16,14 @@ from dicos_site.remote import Remote
 from tests.rack import Outcome, Rack, execute
 
 # Every file of /etc with its time, and the process of every service: what a deployment would change.
+SERVICES = "ssh chrony systemd-journald haproxy keepalived mariadb rabbitmq-server memcached slapd"
 FINGERPRINT = (
     "find /etc /usr/local -xdev -type f -printf '%p %T@ %s\\n' | sort;"
-    " systemctl show -p Id -p MainPID '*.service' | grep -v -e session -e user@ -e MainPID=0"
+    f" systemctl show -p Id -p MainPID {SERVICES}; nft list ruleset | sha256sum"
 )
 SKEW = "/usr/local/lib/python3.13/dist-packages/skew.pth"
 STRANGER = "squatter"
-USER = "operator"
+USER = "visitor"
 
 
 @pytest.fixture
@@ -134,7 +135,8 @@ def test_a_clock_that_is_wrong_is_refused(rack: Rack, node: str) -> None:
 
 
 def test_a_port_that_a_stranger_holds_is_named_with_its_unit(rack: Rack, node: str) -> None:
-    program = "import socket, time; s = socket.socket(type=socket.SOCK_DGRAM); s.bind((str(), 123)); time.sleep(600)"
+    bind = "s = socket.socket(type=socket.SOCK_DGRAM); s.bind((str(), 123))"
+    program = f"import socket, time; {bind}; time.sleep(600)"
     act = f"systemd-run -q --unit={STRANGER} /usr/bin/python3 -c '{program}' && sleep 1"
     with done(rack, node, act, f"systemctl stop {STRANGER}"):
         outcome = refused(rack, rack, 4)
