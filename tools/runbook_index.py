@@ -1,5 +1,6 @@
-"""docs/runbooks/*.md → docs/runbooks/README.md: one line a health code, its page's first."""
+"""docs/runbooks/*.md → docs/runbooks/README.md: one line a health code."""
 
+import re
 from pathlib import Path
 
 RUNBOOKS = Path(__file__).resolve().parent.parent / "docs" / "runbooks"
@@ -14,14 +15,14 @@ One page a health code. The same codes are in `dicos-site verify` and `dicos-sit
 
 
 def index(folder: Path) -> str:
-    """Return the index of all pages in a folder: the sentence is the first line after the page's heading."""
+    """Return the index of all pages in a folder: the first sentence below each page's heading."""
     pages = sorted(page for page in folder.glob("*.md") if page.name != INDEX.name)
     return HEAD + "".join(f"| [{page.stem}]({page.name}) | {_sentence(page)} |\n" for page in pages)
 
 
 def _sentence(page: Path) -> str:
-    lines = [line.strip() for line in page.read_text().splitlines()]
-    return next((line for line in lines if line and not line.startswith("#")), "")
+    _, _, text = page.read_text().partition("\n\n")
+    return re.split(r"(?<=[.:])\s", " ".join(text.split()), maxsplit=1)[0]
 
 
 if __name__ == "__main__":
