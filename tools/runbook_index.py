@@ -22,7 +22,7 @@ def index(folder: Path) -> str:
 
 def _sentence(page: Path) -> str:
     _, _, text = page.read_text().partition("\n\n")
-    return re.split(r"(?<=[.:])\s", " ".join(text.split()), maxsplit=1)[0]
+    return re.split(r"(?<=[.])\s", " ".join(text.split()), maxsplit=1)[0]
 
 
 if __name__ == "__main__":
