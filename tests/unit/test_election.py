@@ -138,6 +138,8 @@ def test_whatever_the_state_only_the_newest_whole_copy_of_all_known_members_is_b
     holders = [state for state in members if not state.empty]
     assert not any(state.primary for state in members)
     assert all(state.reachable and not state.interrupted_sst for state in members)
-    assert {state.uuid for state in holders} == {elected.uuid} and elected.uuid not in ("", NO_UUID)
+    assert {state.uuid for state in holders} == {elected.uuid}
+    assert elected.uuid not in ("", NO_UUID)
     assert elected.seqno == max(state.seqno or 0 for state in holders)
-    assert not elected.empty and elected.seqno >= 0
+    assert not elected.empty
+    assert elected.seqno >= 0
