@@ -11,7 +11,7 @@ import ssl
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,7 +28,8 @@ TROUBLED_INTERVAL_S = 2.0
 # Galera restores the last view within 12 s of the last member's return (measured); three times that.
 RESTORE_S = 40.0
 SETTLE_S = 4.0
-FENCE_S = 300
+# Longer than InnoDB's recovery may take: a member must not start while another is being bootstrapped.
+FENCE_S = 1200
 PEER_TIMEOUT_S = 180
 
 
@@ -51,7 +52,9 @@ class Guard:
         self.last_word = ""
 
     def watch(self) -> None:
-        """Look and act for ever."""
+        """Look and act for ever; first let go of what an earlier self still holds."""
+        held = [each.state.name for each in self.gather() if each.state.held_by == self.name]
+        self.release([peer for peer in self.peers if peer.name in held], joining=False)
         while True:
             try:
                 time.sleep(self.look())
@@ -113,11 +116,13 @@ class Guard:
                 member.bootstrap(self.name, elected.uuid or NO_UUID, elected.seqno or 0)
                 joining = True
         finally:
-            self.release(joining)
+            # A member that was bootstrapped is free already.
+            held = [peer for peer in self.peers if not (joining and peer.name == self.name)]
+            self.release(held, joining=joining)
 
-    def release(self, joining: bool) -> None:
-        """Give every member back; one that cannot be told gets free when its fence expires."""
-        for peer in self.peers:
+    def release(self, peers: Sequence[Peer], *, joining: bool) -> None:
+        """Give members back; one that cannot be told gets free when its fence expires."""
+        for peer in peers:
             try:
                 _ask(peer, "POST", f"/release?by={self.name}&joining={int(joining)}")
             except (OSError, MemberError) as failure:
@@ -246,6 +251,11 @@ def _release(holder: str, joining: bool) -> str:
     return ""
 
 
+def _start() -> str:
+    member.start()
+    return ""
+
+
 def _bootstrap(holder: str, uuid: str, seqno: int) -> str:
     member.bootstrap(holder, uuid, seqno)
     return ""
@@ -270,7 +280,8 @@ def _explain() -> str:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="galera-guard", description=__doc__)
     parser.add_argument(
-        "verb", choices=["serve", "state", "explain", "fence", "release", "join", "bootstrap", "set-aside"]
+        "verb",
+        choices=["serve", "start", "state", "explain", "fence", "release", "join", "bootstrap", "set-aside"],
     )
     parser.add_argument("--by", default="admin")
     parser.add_argument("--uuid", default=NO_UUID)
@@ -285,6 +296,7 @@ def main() -> int:
         "serve": _serve,
         "state": lambda: member.observe().text(),
         "explain": _explain,
+        "start": _start,
         "fence": lambda: member.fence(given.by, FENCE_S).text(),
         "release": lambda: _release(given.by, False),
         "join": lambda: _release(given.by, True),

@@ -103,6 +103,8 @@ def release(holder: str, *, joining: bool) -> None:
     with _lock():
         if _fence_holder() not in ("", holder):
             raise MemberError(f"held by {_fence_holder()}")
+        if not (RUN / "fence.json").exists():
+            raise MemberError("is not held: whoever stopped it starts it")
         if joining and not _processes():
             (DATA / "gvwstate.dat").unlink(missing_ok=True)
         (RUN / "fence.json").unlink(missing_ok=True)

@@ -91,9 +91,10 @@ class Cluster:
                 continue
             if name in self.accept_loss:
                 self._give_up(name, progress)
-            if not each.state.running or each.adrift or name in self.accept_loss:
-                progress(f"{name}: started")
                 self._act(name, "join")
+            elif not each.state.running:
+                progress(f"{name}: started")
+                self._act(name, "start")
 
     def bootstrap(self, progress: Progress) -> Decision:
         """Stop and hold all members, elect again on what they hold, start the newest, then the others."""
@@ -115,9 +116,10 @@ class Cluster:
             self._act(state.name, f"bootstrap --uuid={state.uuid or NO_UUID} --seqno={state.seqno or 0}")
             elected = state.name
         finally:
-            for name in present:
-                if name != elected:
-                    self._act(name, "join" if elected else "release")
+            # One that was never held refuses, rightly; wait_until_synced tells what does not come.
+            verb = "join" if elected else "release"
+            others = [name for name in present if name != elected]
+            self.remote.everywhere(others, f"galera-guard {verb} --by={shlex.quote(HOLDER)}", timeout_s=60)
         return decision
 
     def wait_until_synced(self, progress: Progress) -> None:
