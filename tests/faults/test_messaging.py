@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pika.adapters.blocking_connection import BlockingChannel
 
 QUEUE = "dicos-fault-messaging"
+HEALING_S = 180
 
 
 @pytest.mark.units("rabbitmq-server")
@@ -29,6 +30,7 @@ def test_a_confirmed_message_survives_its_broker_and_publishing_goes_on(healthy:
             publish(channel, "confirmed without the first broker")
     finally:
         healthy.run("lab", "fault", "start", first, "--site", "{site}")
+    assert healthy.wait_until_healthy(HEALING_S) == []
 
     with broker(healthy, third) as channel:
         messages = [take(channel), take(channel)]
@@ -44,7 +46,7 @@ def test_a_broker_that_was_killed_rejoins_and_gets_its_copy_of_the_queue(healthy
         publish(channel, "confirmed")
 
     healthy.run("lab", "fault", "kill", first, "rabbitmq-server", "--site", "{site}")
-    assert healthy.wait_until_healthy(120) == []
+    assert healthy.wait_until_healthy(HEALING_S) == []
 
     with broker(healthy, first) as channel:
         message = take(channel)

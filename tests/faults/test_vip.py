@@ -11,6 +11,7 @@ from tests.rack import Rack
 
 # The bar is 3 s, and `make bench` measures it; here a busy machine must not fail what works.
 MOVED_S = 15
+HEALING_S = 180
 
 
 @pytest.mark.units("keepalived", "haproxy")
@@ -35,7 +36,7 @@ def test_a_holder_that_comes_back_does_not_take_the_vip_again(healthy: Rack) -> 
         successor = holder(healthy, without=before)
     finally:
         healthy.run("lab", "fault", "start", before, "--site", "{site}")
-    assert healthy.wait_until_healthy(120) == []
+    assert healthy.wait_until_healthy(HEALING_S) == []
     assert holder(healthy) == successor
 
 
