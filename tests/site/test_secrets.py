@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Mapping
 from pathlib import Path
+from secrets import token_hex
 
 import pytest
 
@@ -31,11 +32,12 @@ for top in ("/etc", "/var/log", "/tmp", "/run", "/root"):
             pass
 print(json.dumps(sorted(found)))
 """
+STOP, DECOY = "/run/dicos-watched", "decoy"
 WATCH = """
 import json, pathlib, sys, time
 secrets = {name: value.encode() for name, value in json.load(sys.stdin).items()}
-found, end = set(), time.monotonic() + SECONDS
-while time.monotonic() < end:
+found, stop = set(), pathlib.Path("STOP")
+while not stop.exists():
     for process in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
         try:
             line = process.read_bytes()
@@ -85,26 +87,27 @@ def test_no_secret_is_in_a_journal_or_in_a_file_that_anyone_may_read(
 def test_no_secret_is_in_a_process_list_while_the_site_is_deployed(
     rack: Rack, values: Mapping[str, str]
 ) -> None:
+    hosts = rack.hosts("controller")
+    watched = dict(values) | {DECOY: token_hex(16)}
     done = threading.Event()
     here: set[str] = set()
-    watchers = [threading.Thread(target=_watch_here, args=(values, here, done))]
     there: dict[str, str] = {}
-    watchers += [
-        threading.Thread(target=_watch_there, args=(rack, host, values, there))
-        for host in rack.hosts("controller")
-    ]
+    watchers = [threading.Thread(target=_watch_here, args=(values, here, done))]
+    watchers += [threading.Thread(target=_watch_there, args=(rack, host, watched, there)) for host in hosts]
     for watcher in watchers:
         watcher.start()
     try:
         rack.run("deploy", "{site}", "--only", "platform")
+        for host in hosts:  # proves that the watcher sees what is there
+            rack.on(host, f"sh -c 'sleep 2; : {watched[DECOY]}'")
     finally:
         done.set()
+        for host in hosts:
+            rack.on(host, f"touch {STOP}")
         for watcher in watchers:
             watcher.join()
     assert here == set()
-    assert {host: json.loads(output) for host, output in there.items()} == {
-        host: [] for host in rack.hosts("controller")
-    }
+    assert {host: json.loads(output) for host, output in there.items()} == {host: [DECOY] for host in hosts}
 
 
 def _watch_here(values: Mapping[str, str], found: set[str], done: threading.Event) -> None:
@@ -117,10 +120,10 @@ def _watch_here(values: Mapping[str, str], found: set[str], done: threading.Even
 
 
 def _watch_there(rack: Rack, host: str, values: Mapping[str, str], found: dict[str, str]) -> None:
-    source = WATCH.replace("SECONDS", "20")
+    source = WATCH.replace("STOP", STOP)
     with Remote(rack.site) as remote:
         found[host] = remote.run(
-            host, f"python3 -c '{source}'", timeout_s=60, input=json.dumps(values)
+            host, f"rm -f {STOP}; python3 -c '{source}'", timeout_s=900, input=json.dumps(values)
         ).stdout
 
 
