@@ -1,5 +1,6 @@
 """A RabbitMQ host is stopped and comes back: what was confirmed is there, and publishing goes on."""
 
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -13,7 +14,8 @@ from tests.rack import Rack
 if TYPE_CHECKING:
     from pika.adapters.blocking_connection import BlockingChannel
 
-QUEUE = "dicos-fault-messaging"
+# A queue that a killed test leaves is gone after this time.
+EXPIRY_MS = 600_000
 HEALING_S = 180
 
 
@@ -21,20 +23,20 @@ HEALING_S = 180
 def test_a_confirmed_message_survives_its_broker_and_publishing_goes_on(healthy: Rack) -> None:
     first, second, third = healthy.hosts("controller")
     with broker(healthy, first) as channel:
-        channel.queue_declare(QUEUE, durable=True, arguments={"x-queue-type": "quorum"})
-        publish(channel, "confirmed before")
+        queue = declare(channel)
+        publish(channel, queue, "confirmed before")
 
     healthy.run("lab", "fault", "stop", first, "--site", "{site}")
     try:
         with broker(healthy, second) as channel:
-            publish(channel, "confirmed without the first broker")
+            publish(channel, queue, "confirmed without the first broker")
     finally:
         healthy.run("lab", "fault", "start", first, "--site", "{site}")
     assert healthy.wait_until_healthy(HEALING_S) == []
 
     with broker(healthy, third) as channel:
-        messages = [take(channel), take(channel)]
-        channel.queue_delete(QUEUE)
+        messages = [take(channel, queue), take(channel, queue)]
+        channel.queue_delete(queue)
     assert messages == ["confirmed before", "confirmed without the first broker"]
 
 
@@ -42,15 +44,15 @@ def test_a_confirmed_message_survives_its_broker_and_publishing_goes_on(healthy:
 def test_a_broker_that_was_killed_rejoins_and_gets_its_copy_of_the_queue(healthy: Rack) -> None:
     first, second, _ = healthy.hosts("controller")
     with broker(healthy, second) as channel:
-        channel.queue_declare(QUEUE, durable=True, arguments={"x-queue-type": "quorum"})
-        publish(channel, "confirmed")
+        queue = declare(channel)
+        publish(channel, queue, "confirmed")
 
     healthy.run("lab", "fault", "kill", first, "rabbitmq-server", "--site", "{site}")
     assert healthy.wait_until_healthy(HEALING_S) == []
 
     with broker(healthy, first) as channel:
-        message = take(channel)
-        channel.queue_delete(QUEUE)
+        message = take(channel, queue)
+        channel.queue_delete(queue)
     assert message == "confirmed"
 
 
@@ -80,12 +82,19 @@ def broker(rack: Rack, host: str) -> Iterator["BlockingChannel"]:
             connection.close()
 
 
-def publish(channel: "BlockingChannel", text: str) -> None:
+def declare(channel: "BlockingChannel") -> str:
+    """Make a quorum queue of its own for one test and return its name."""
+    queue = f"dicos-fault-{secrets.token_hex(6)}"
+    channel.queue_declare(queue, durable=True, arguments={"x-queue-type": "quorum", "x-expires": EXPIRY_MS})
+    return queue
+
+
+def publish(channel: "BlockingChannel", queue: str, text: str) -> None:
     """Publish a message and wait for its confirm; pika raises where there is none."""
-    channel.basic_publish("", QUEUE, text.encode(), mandatory=True)
+    channel.basic_publish("", queue, text.encode(), mandatory=True)
 
 
-def take(channel: "BlockingChannel") -> str:
+def take(channel: "BlockingChannel", queue: str) -> str:
     """Return the next message of the queue; empty where there is none."""
-    _, _, body = channel.basic_get(QUEUE, auto_ack=True)
+    _, _, body = channel.basic_get(queue, auto_ack=True)
     return body.decode() if body else ""
