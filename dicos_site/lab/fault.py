@@ -119,8 +119,7 @@ def _wipe(site: Site, host: str, path: str) -> str:
         raise LabError(
             Problem(f"{path} is not a service's data", "", "only folders of services in /var/lib/")
         )
-    words = ("exec", "--project", names.project(site), host, "--")
-    incus.run(*words, "find", path, "-mindepth", "1", "-delete")
+    incus.execute(names.project(site), host, "find", path, "-mindepth", "1", "-delete")
     return f"{host}: {path} is empty"
 
 

@@ -180,8 +180,10 @@ def _ensure_host(site: Site, entry: Host, images: dict[str, str], key: str) -> N
 def _admit(project: str, name: str, key: str) -> None:
     """Let a new key in: the lab's own was lost, or rack.yml names another now."""
     file = "/root/.ssh/authorized_keys"
-    words = ("exec", "--project", project, name, "--", "sh", "-c")
-    incus.run(*words, f"grep -qxF '{key.strip()}' {file} || echo '{key.strip()}' >> {file}")
+    script = f"grep -qxF '{key.strip()}' {file} || echo '{key.strip()}' >> {file}"
+    incus.execute(project, name, "sh", "-c", script)
+    # The image's template writes the option into the file at each start.
+    incus.run("config", "set", "--project", project, name, f"{host.KEY}keys={key.strip()}")
 
 
 def _details(site: Site) -> list[incus.Json]:
