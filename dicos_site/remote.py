@@ -62,13 +62,16 @@ class Remote:
 
     def run(self, host: str, command: str, *, timeout_s: float = 30, input: str | None = None) -> Result:  # noqa: A002
         """Run a shell command as root and return what it said; UnreachableError where there is no answer."""
-        root = command if self.site.ssh.user == "root" else f"sudo -n -- sh -c {shlex.quote(command)}"
+        shell = f"sh -c {shlex.quote(command)}"
+        words = shell if self.site.ssh.user == "root" else f"sudo -n -- {shell}"
+        # An end of the input that is sent while the command ends would cost the connection: see tunnel.py.
+        words = words if input is not None else f"{words} </dev/null"
         deadline = time.monotonic() + timeout_s
         try:
             channel = self._transport(host).open_session(timeout=min(timeout_s, CONNECT_TIMEOUT_S))
             with channel:
-                channel.exec_command(root)
-                return _result(channel, (input or "").encode(), deadline)
+                channel.exec_command(words)
+                return _result(channel, input, deadline)
         except TimeoutError as error:
             what = f"{host} did not finish within {timeout_s:g} s: {_shortened(command)}"
             raise UnreachableError(Problem(what, self._where(host), _load_fix(host))) from error
@@ -198,12 +201,12 @@ def _home(site: Site) -> Path:
     return places.home_path(site) / "ssh"
 
 
-def _result(channel: "Channel", data: bytes, deadline: float) -> Result:
+def _result(channel: "Channel", data: str | None, deadline: float) -> Result:
     """Send the input, then read both streams to their ends; TimeoutError past the deadline."""
     channel.settimeout(max(0.1, deadline - time.monotonic()))
-    if data:
-        channel.sendall(data)
-    channel.shutdown_write()
+    if data is not None:
+        channel.sendall(data.encode())
+        channel.shutdown_write()
     stdout, stderr = _all(channel, channel.recv, deadline), _all(channel, channel.recv_stderr, deadline)
     if not channel.status_event.wait(max(0.1, deadline - time.monotonic())):
         raise TimeoutError

@@ -56,13 +56,17 @@ class Tunnel:
 
 
 def _pump(source: "socket.socket | Channel", target: "socket.socket | Channel") -> None:
-    """Carry bytes one way until the source ends, then end the target's side."""
+    """Carry bytes one way until either side ends, then end both.
+
+    A channel is only ever closed, never shut down for one way: paramiko may send that message
+    after the close of another thread, and sshd then drops the whole connection.
+    """
     with suppress(OSError, EOFError):
         while block := source.recv(_BLOCK_BYTES):
             target.sendall(block)
-    with suppress(OSError, EOFError):
-        target.shutdown(1)
-    # A client that is gone leaves a channel nobody reads: close both once either side has ended for good.
-    with suppress(OSError, EOFError):
-        if isinstance(source, socket.socket):
-            target.close()
+    for end in (source, target):
+        with suppress(OSError, EOFError):
+            if isinstance(end, socket.socket):
+                # Wakes the thread that reads it; closing alone does not.
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
