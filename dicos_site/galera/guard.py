@@ -23,7 +23,7 @@ from dicos_site.galera.member import MemberError, Observation
 
 PORT = 4569
 CERTIFICATE, KEY, AUTHORITY = (f"/etc/dicos/pki/{name}" for name in ("mariadb.crt", "mariadb.key", "ca.crt"))
-HEALTHY_INTERVAL_S = 5.0
+HEALTHY_INTERVAL_S = 3.0
 TROUBLED_INTERVAL_S = 2.0
 # Galera restores the last view within 12 s of the last member's return (measured); three times that.
 RESTORE_S = 40.0
@@ -70,7 +70,14 @@ class Guard:
             if local.synced:
                 member.remember_cluster(local.state.uuid)
                 self.say("Synced")
+            if member.disk_full() and self.spare():
+                self.say(f"{self.name} withdraws: its disk is full")
+                member.withdraw(FENCE_S)
             return HEALTHY_INTERVAL_S
+        if local.state.held_by == member.FULL_DISK:
+            if not member.disk_full():
+                member.release(member.FULL_DISK, joining=False)
+            return TROUBLED_INTERVAL_S
         observations = self.gather()
         decision = elect([observation.state for observation in observations])
         self.say(table(decision))
@@ -86,6 +93,11 @@ class Guard:
             return TROUBLED_INTERVAL_S
         self.recover()
         return TROUBLED_INTERVAL_S
+
+    def spare(self) -> bool:
+        """Return whether the others keep their majority when this member leaves without a word."""
+        primaries = sum(each.state.primary for each in self.gather())
+        return 2 * (primaries - 1) > primaries
 
     def adrift(self, local: Observation) -> bool:
         """Return whether the local member has been cut off in two looks, and is not stopped by anyone."""

@@ -1,5 +1,6 @@
 """One member, seen and moved from its own host: its state, its fence, its start. Shipped to the hosts."""
 
+import errno
 import fcntl
 import json
 import os
@@ -21,6 +22,8 @@ DATA = Path("/var/lib/mysql")
 SYSTEM_SCHEMAS = {"mysql", "performance_schema", "sys", "test", "lost+found"}
 POSITION = re.compile(r"([0-9a-f]{8}-[0-9a-f-]{27}):(-?\d+)")
 STOP_S = 120
+PROBE_BYTES = 1024 * 1024
+FULL_DISK = "its own guard: the disk is full"
 OPERATOR = "an operator, with systemctl stop"
 
 
@@ -96,6 +99,24 @@ def fence(holder: str, seconds: int) -> Observation:
         _replace_file(RUN / "fence.json", json.dumps({"holder": holder, "until": time.monotonic() + seconds}))
         stop()
         return observe()
+
+
+def disk_full() -> bool:
+    """Return whether the data's disk takes nothing more: not twice within a second."""
+    if _takes_data():
+        return False
+    time.sleep(1)
+    return not _takes_data()
+
+
+def withdraw(seconds: int) -> None:
+    """Take this member out at once: with a full disk it applies nothing, and all others wait for it."""
+    with _lock():
+        _replace_file(
+            RUN / "fence.json", json.dumps({"holder": FULL_DISK, "until": time.monotonic() + seconds})
+        )
+        _run(["systemctl", "stop", "--no-block", "mariadb.service"])
+        _run(["systemctl", "kill", "--signal=SIGKILL", "mariadb.service"])
 
 
 def release(holder: str, *, joining: bool) -> None:
@@ -191,7 +212,9 @@ def _observe_running(blank: MemberState) -> Observation:
 def _waiting(blank: MemberState) -> MemberState:
     """Return the position with which a member that still waits for a primary component was started."""
     arguments = " ".join(_processes())
-    if "wsrep_recover" in arguments or "wsrep-recover" in arguments:
+    # One that was ready before has gone on from there: a server that hangs or stops tells nothing.
+    starting = _unit_state("ActiveState") == "activating"
+    if not starting or "wsrep_recover" in arguments or "wsrep-recover" in arguments:
         return blank
     found = POSITION.search(arguments)
     if found is None:
@@ -204,9 +227,11 @@ def _stopped(blank: MemberState) -> MemberState:
         return blank
     if not (DATA / "ibdata1").exists() or not (DATA / "mysql").is_dir():
         return replace(blank, empty=not _user_schemas())
-    if _unit_state("SubState") == "auto-restart":
-        return blank
-    return _at(blank, *_recovered_position())
+    with _lock("recover"):
+        # Beside the question that systemd asks before each start, ours would be in the way.
+        if _unit_state("ActiveState") not in ("inactive", "failed"):
+            return blank
+        return _at(blank, *_recovered_position())
 
 
 def _at(blank: MemberState, uuid: str, seqno: int | None) -> MemberState:
@@ -314,6 +339,20 @@ def _processes() -> list[str]:
     return [line for line in lines if line]
 
 
+def _takes_data() -> bool:
+    """Return whether a small file can be written beside the data; it is removed again."""
+    probe = DATA / ".dicos-probe"
+    try:
+        with probe.open("wb") as handle:
+            handle.write(os.urandom(PROBE_BYTES))
+            os.fsync(handle.fileno())
+    except OSError as failure:
+        return failure.errno not in (errno.ENOSPC, errno.EDQUOT)
+    finally:
+        probe.unlink(missing_ok=True)
+    return True
+
+
 def _unit_state(key: str) -> str:
     return _run(["systemctl", "show", "--value", "--property", key, "mariadb.service"]).stdout.strip()
 
@@ -332,10 +371,10 @@ def _fence_holder() -> str:
 
 
 @contextmanager
-def _lock() -> Iterator[None]:
+def _lock(name: str = "lock") -> Iterator[None]:
     """Let one act at a time move this member, whoever asks for it."""
     RUN.mkdir(mode=0o755, exist_ok=True)
-    with (RUN / "lock").open("w") as handle:
+    with (RUN / name).open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
