@@ -219,3 +219,9 @@ def test_the_units_of_the_image_are_sound(tmp_path: Path) -> None:
         ["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False
     )
     assert "Unknown" not in done.stderr, done.stderr
+
+
+def test_without_root_the_lab_says_so_before_anything(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with pytest.raises(LabError, match="the lab needs root"):
+        lab.up(site)
