@@ -6,7 +6,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -31,6 +31,7 @@ PORT = 3306
 # Longer than the members need to leave one out that has died: a write that waits so long is still answered.
 TIMEOUT_S = 8
 RETRY_S = 0.1
+PATIENCE_S = 30
 CREATE = "CREATE TABLE IF NOT EXISTS ledger "
 CREATE += "(id BIGINT PRIMARY KEY, member VARCHAR(32) NOT NULL, payload VARCHAR(120) NOT NULL)"
 INSERT = "INSERT INTO ledger VALUES (%s, @@wsrep_node_name, %s)"
@@ -124,11 +125,16 @@ class Ledger:
             self.written.append(Acknowledged(number, time.monotonic()))
 
     def _once(self, act: "Callable[[Connection[Cursor]], Rows]") -> Rows:
-        connection = self._connect()
-        try:
-            return act(connection)
-        finally:
-            connection.close()
+        """Return what one act on a connection of its own gives; just after a fault it may need some attempts."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                with closing(self._connect()) as connection:
+                    return act(connection)
+            except (pymysql.MySQLError, OSError):
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(RETRY_S)
 
     def _connect(self) -> "Connection[Cursor]":
         connection = pymysql.connect(

@@ -80,7 +80,8 @@ class Guard:
             return TROUBLED_INTERVAL_S
         observations = self.gather()
         decision = elect([observation.state for observation in observations])
-        self.say(table(decision))
+        # Beside a cluster that takes writes the positions differ at each look.
+        self.say(decision.reason if decision.action == "join" else table(decision))
         if member.forgotten():
             member.release("", joining=False)
         if decision.action == "join" and not local.state.running and not local.state.held_by:
