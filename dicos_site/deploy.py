@@ -104,7 +104,7 @@ def _run(order: Order, playbook: str) -> Record:
                 stream.write(f"{_plain(text)}\n")
                 stream.flush()
             if kind == "stage" and playbook == PLAYBOOK and not order.dry:
-                _begin(order.site, progress.stage)
+                _begin(order, progress.stage)
             shown.show(kind)
             return False  # ansible-runner need not keep the event
 
@@ -116,7 +116,7 @@ def _run(order: Order, playbook: str) -> Record:
     if outcome.status != "successful":
         raise _stopped(order, progress, outcome, log, playbook)
     if playbook == PLAYBOOK and not order.dry:
-        _remember(order.site, progress.stage, finished=order.stages[-1] == STAGES[-1])
+        _remember(order.site, progress.stage, finished=True)
     return _record(order, progress, time.monotonic() - began, log)
 
 
@@ -214,10 +214,11 @@ def _logs(site: Site) -> Path:
     return folder
 
 
-def _begin(site: Site, stage: str) -> None:
-    """Note that a stage has begun; a refusing preflight does not forget where an earlier run stopped."""
-    if stage != STAGES[0] or stage_to_resume(site) is None:
-        _remember(site, stage, finished=False)
+def _begin(order: Order, stage: str) -> None:
+    """Note where to resume: at the stage that has begun; during preflight, at the first one asked for."""
+    wanted = [one for one in order.stages if one != STAGES[0]]
+    if wanted:
+        _remember(order.site, wanted[0] if stage == STAGES[0] else stage, finished=False)
 
 
 def _remember(site: Site, stage: str, *, finished: bool) -> None:

@@ -21,7 +21,10 @@ from dicos_site.tunnel import LOCAL, Tunnel
 if TYPE_CHECKING:
     from paramiko import Channel, Transport
 
-CONNECT_TIMEOUT_S = 8
+CONNECT_TIMEOUT_S = 5
+# A busy sshd takes its time to greet; and many who ask for one silent host wait for it together, once.
+BANNER_TIMEOUT_S = 15
+SILENT_S = 5
 _BLOCK_BYTES = 65536
 
 
@@ -45,6 +48,7 @@ class Remote:
         # paramiko prints on standard error what it also raises.
         logging.getLogger("paramiko").setLevel(logging.CRITICAL)
         self._transports: dict[str, Transport] = {}
+        self._silent: dict[str, tuple[float, UnreachableError]] = {}
         self._locks = {host.name: threading.Lock() for host in site.hosts}
         self._tunnels: list[Tunnel] = []
         self._clients: list[Callable[[], object]] = []
@@ -66,9 +70,10 @@ class Remote:
         words = shell if self.site.ssh.user == "root" else f"sudo -n -- {shell}"
         # An end of the input that is sent while the command ends would cost the connection: see tunnel.py.
         words = words if input is not None else f"{words} </dev/null"
+        transport = self._transport(host)
         deadline = time.monotonic() + timeout_s
         try:
-            channel = self._transport(host).open_session(timeout=min(timeout_s, CONNECT_TIMEOUT_S))
+            channel = transport.open_session(timeout=min(timeout_s, CONNECT_TIMEOUT_S))
             with channel:
                 channel.exec_command(words)
                 return _result(channel, input, deadline)
@@ -118,8 +123,20 @@ class Remote:
         with self._locks[host]:
             known = self._transports.get(host)
             if known is None or not known.is_active():
-                self._transports[host] = known = self._connected(host)
+                self._transports[host] = known = self._answering(host)
             return known
+
+    def _answering(self, host: str) -> "Transport":
+        """Return a new connection; a host that was silent a moment ago is not waited for again."""
+        moment, error = self._silent.get(host, (0.0, None))
+        if error is not None and time.monotonic() - moment < SILENT_S:
+            raise error
+        try:
+            return self._connected(host)
+        except (OSError, EOFError, _ssh_error()) as reason:
+            silence = UnreachableError(self._unreachable(host, reason))
+            self._silent[host] = (time.monotonic(), silence)
+            raise silence from reason
 
     def _connected(self, host: str) -> "Transport":
         from fabric import Config, Connection
@@ -134,7 +151,7 @@ class Remote:
             port=self.site.ssh.port,
             config=Config(lazy=True, overrides={"load_ssh_configs": self.site.substrate != "incus"}),
             connect_timeout=CONNECT_TIMEOUT_S,
-            connect_kwargs=self._keys() | {"banner_timeout": 2 * CONNECT_TIMEOUT_S},
+            connect_kwargs=self._keys() | {"banner_timeout": BANNER_TIMEOUT_S},
         )
         # fabric accepts any host key that it meets for the first time.
         connection.client.set_missing_host_key_policy(RejectPolicy())

@@ -58,19 +58,31 @@ def test_an_unknown_stage_is_refused_with_those_that_exist() -> None:
     )
 
 
+def order(site: Site, *stages: str) -> deploy.Order:
+    """Return what is asked for: the stages of a deployment."""
+    return deploy.Order("lab", Path(), site, stages)
+
+
 def test_a_run_that_stopped_is_resumed_at_its_stage_and_a_finished_one_is_not(site: Site) -> None:
     assert deploy.stage_to_resume(site) is None
-    deploy._begin(site, "platform")
-    assert deploy.stage_to_resume(site) == "platform"
-    deploy._begin(site, "preflight")
+    deploy._begin(order(site, *STAGES), "platform")
     assert deploy.stage_to_resume(site) == "platform"
     deploy._remember(site, "platform", finished=True)
     assert deploy.stage_to_resume(site) is None
 
 
+def test_a_run_that_stopped_in_its_preflight_is_resumed_at_the_first_stage_it_was_to_do(site: Site) -> None:
+    deploy._begin(order(site, "preflight", "platform"), "preflight")
+    assert deploy.stage_to_resume(site) == "platform"
+    deploy._begin(order(site, *STAGES), "preflight")
+    assert deploy.stage_to_resume(site) == "base"
+    deploy._begin(order(site, "preflight"), "preflight")
+    assert deploy.stage_to_resume(site) == "base"
+
+
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"stage": "base"}'])
 def test_a_damaged_memory_is_as_good_as_none(site: Site, damage: str) -> None:
-    deploy._begin(site, "base")
+    deploy._begin(order(site, *STAGES), "base")
     (places.site_home(site) / "state" / "deploy.json").write_text(damage)
     assert deploy.stage_to_resume(site) is None
 
