@@ -125,7 +125,7 @@ class Ledger:
             self.written.append(Acknowledged(number, time.monotonic()))
 
     def _once(self, act: "Callable[[Connection[Cursor]], Rows]") -> Rows:
-        """Return what one act on a connection of its own gives; just after a fault it may need some attempts."""
+        """Return what one act on its own connection gives; just after a fault it may take some attempts."""
         deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
