@@ -1,28 +1,33 @@
 """One member, seen and moved from its own host: its state, its fence, its start. Shipped to the hosts."""
 
-import errno
 import fcntl
 import json
 import os
-import re
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from dicos_site.galera.data import (
+    DATA,
+    KNOWN_UUID,
+    POSITION,
+    RUN,
+    interrupted_sst,
+    never_filled,
+    read,
+    recovered_position,
+    replace_file,
+    run,
+    takes_data,
+    user_schemas,
+)
 from dicos_site.galera.election import NO_UUID, MemberState
 
 CONFIG = Path("/etc/dicos/galera.json")
-RUN = Path("/run/dicos-galera")
-KNOWN_UUID = Path("/var/lib/dicos/galera-uuid")
-DATA = Path("/var/lib/mysql")
-SYSTEM_SCHEMAS = {"mysql", "performance_schema", "sys", "test", "lost+found"}
-POSITION = re.compile(r"([0-9a-f]{8}-[0-9a-f-]{27}):(-?\d+)")
 STOP_S = 120
-PROBE_BYTES = 1024 * 1024
 FULL_DISK = "its own guard: the disk is full"
 OPERATOR = "an operator, with systemctl stop"
 
@@ -70,11 +75,11 @@ def config() -> Config:
 
 def observe() -> Observation:
     """Return what this host knows of its member; starts nothing that is not stopped again."""
-    blank = MemberState(config().name, known_uuid=_read(KNOWN_UUID).strip(), held_by=_fence_holder())
+    blank = MemberState(config().name, known_uuid=read(KNOWN_UUID).strip(), held_by=_fence_holder())
     blank = replace(
         blank,
-        interrupted_sst=_interrupted_sst(),
-        safe_to_bootstrap="safe_to_bootstrap: 1" in _read(DATA / "grastate.dat"),
+        interrupted_sst=interrupted_sst(),
+        safe_to_bootstrap="safe_to_bootstrap: 1" in read(DATA / "grastate.dat"),
     )
     if _processes():
         return _observe_running(replace(blank, running=True))
@@ -84,9 +89,9 @@ def observe() -> Observation:
 
 def remember_cluster(uuid: str) -> None:
     """Write down, outside of the data directory, the cluster that this member was Synced with."""
-    if uuid != _read(KNOWN_UUID).strip():
+    if uuid != read(KNOWN_UUID).strip():
         KNOWN_UUID.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        _replace_file(KNOWN_UUID, uuid + "\n")
+        replace_file(KNOWN_UUID, uuid + "\n")
 
 
 def fence(holder: str, seconds: int) -> Observation:
@@ -96,27 +101,27 @@ def fence(holder: str, seconds: int) -> Observation:
             raise MemberError(f"held by {_fence_holder()}")
         if observe().state.primary:
             raise MemberError("in a primary component")
-        _replace_file(RUN / "fence.json", json.dumps({"holder": holder, "until": time.monotonic() + seconds}))
+        replace_file(RUN / "fence.json", json.dumps({"holder": holder, "until": time.monotonic() + seconds}))
         stop()
         return observe()
 
 
 def disk_full() -> bool:
     """Return whether the data's disk takes nothing more: not twice within a second."""
-    if _takes_data():
+    if takes_data():
         return False
     time.sleep(1)
-    return not _takes_data()
+    return not takes_data()
 
 
 def withdraw(seconds: int) -> None:
     """Take this member out at once: with a full disk it applies nothing, and all others wait for it."""
     with _lock():
-        _replace_file(
+        replace_file(
             RUN / "fence.json", json.dumps({"holder": FULL_DISK, "until": time.monotonic() + seconds})
         )
-        _run(["systemctl", "stop", "--no-block", "mariadb.service"])
-        _run(["systemctl", "kill", "--signal=SIGKILL", "mariadb.service"])
+        run(["systemctl", "stop", "--no-block", "mariadb.service"])
+        run(["systemctl", "kill", "--signal=SIGKILL", "mariadb.service"])
 
 
 def release(holder: str, *, joining: bool) -> None:
@@ -139,24 +144,24 @@ def forgotten() -> bool:
 
 def start() -> None:
     """Start the member without waiting: it may wait long for a primary component."""
-    _run(["systemctl", "reset-failed", "mariadb.service"])
-    _run(["systemctl", "start", "--no-block", "mariadb.service"])
+    run(["systemctl", "reset-failed", "mariadb.service"])
+    run(["systemctl", "start", "--no-block", "mariadb.service"])
 
 
 def stop() -> None:
     """Stop the member; one that waits for a primary component holds nothing unwritten and may be killed."""
     waiting = not _status()
-    _run(["systemctl", "stop", "--no-block", "mariadb.service"])
+    run(["systemctl", "stop", "--no-block", "mariadb.service"])
     deadline = time.monotonic() + STOP_S
     # It does not heed SIGTERM while it waits.
     kill_at = time.monotonic() + 2
     while _processes():
         if waiting and time.monotonic() > kill_at:
-            _run(["systemctl", "kill", "--signal=SIGKILL", "mariadb.service"])
+            run(["systemctl", "kill", "--signal=SIGKILL", "mariadb.service"])
         if time.monotonic() > deadline:
             raise MemberError(f"did not stop within {STOP_S} s")
         time.sleep(0.3)
-    _run(["systemctl", "stop", "mariadb.service"])
+    run(["systemctl", "stop", "mariadb.service"])
 
 
 def bootstrap(holder: str, uuid: str, seqno: int) -> None:
@@ -170,7 +175,7 @@ def bootstrap(holder: str, uuid: str, seqno: int) -> None:
         if uuid == NO_UUID and (not state.empty or state.known_uuid):
             raise MemberError("holds or held data: no new cluster is made over it")
         _prepare(uuid, seqno)
-        outcome = _run(["galera_new_cluster"], timeout_s=600)
+        outcome = run(["galera_new_cluster"], timeout_s=600)
         (RUN / "fence.json").unlink(missing_ok=True)
         if outcome.returncode:
             raise MemberError("galera_new_cluster failed: see journalctl -u mariadb")
@@ -218,7 +223,7 @@ def _waiting(blank: MemberState) -> MemberState:
         return blank
     found = POSITION.search(arguments)
     if found is None:
-        return replace(blank, empty=_never_filled())
+        return replace(blank, empty=never_filled())
     return _at(blank, found.group(1), int(found.group(2)))
 
 
@@ -226,97 +231,30 @@ def _stopped(blank: MemberState) -> MemberState:
     if blank.interrupted_sst:
         return blank
     if not (DATA / "ibdata1").exists() or not (DATA / "mysql").is_dir():
-        return replace(blank, empty=not _user_schemas())
+        return replace(blank, empty=not user_schemas())
     with _lock("recover"):
         # Beside the question that systemd asks before each start, ours would be in the way.
         if _unit_state("ActiveState") not in ("inactive", "failed"):
             return blank
-        return _at(blank, *_recovered_position())
+        return _at(blank, *recovered_position())
 
 
 def _at(blank: MemberState, uuid: str, seqno: int | None) -> MemberState:
     if uuid == NO_UUID:
-        return replace(blank, empty=_never_filled())
+        return replace(blank, empty=never_filled())
     return replace(blank, uuid=uuid, seqno=seqno)
-
-
-def _never_filled() -> bool:
-    """Return whether no cluster's data is there: a fresh installation, or nothing at all."""
-    saved = POSITION.search(_read(DATA / "grastate.dat").replace("uuid:", "").replace("seqno:", ":"))
-    uuid = re.search(r"uuid:\s*(\S+)", _read(DATA / "grastate.dat"))
-    return saved is None and (uuid is None or uuid.group(1) == NO_UUID) and not _user_schemas()
-
-
-def _user_schemas() -> list[str]:
-    if not DATA.is_dir():
-        return []
-    return [entry.name for entry in DATA.iterdir() if _is_schema(entry)]
-
-
-def _is_schema(entry: Path) -> bool:
-    return entry.is_dir() and entry.name not in SYSTEM_SCHEMAS and entry.name[0] not in ".#"
-
-
-def _interrupted_sst() -> bool:
-    """Return whether a state transfer did not end: its marks, or the empty grastate.dat that it leaves.
-
-    A member that starts for the first time has an empty grastate.dat too, and no data.
-    """
-    saved = DATA / "grastate.dat"
-    marks = any((DATA / mark).exists() for mark in ("sst_in_progress", ".sst"))
-    cut_off = saved.exists() and saved.stat().st_size == 0
-    return marks or (cut_off and bool(KNOWN_UUID.exists() or _user_schemas()))
-
-
-def _recovered_position() -> tuple[str, int | None]:
-    """Return the position in InnoDB's own log, asked once for each state of the files."""
-    cache = RUN / "position.json"
-    known = json.loads(_read(cache) or "{}")
-    if known.get("files") == _fingerprint():
-        return str(known["uuid"]), known["seqno"]
-    uuid, seqno = _ask_innodb()
-    RUN.mkdir(mode=0o755, exist_ok=True)
-    _replace_file(cache, json.dumps({"files": _fingerprint(), "uuid": uuid, "seqno": seqno}))
-    return uuid, seqno
-
-
-def _ask_innodb() -> tuple[str, int | None]:
-    command = [
-        "/usr/sbin/mariadbd",
-        "--user=mysql",
-        "--wsrep-recover",
-        "--disable-log-error",
-        "--skip-networking",
-    ]
-    found = POSITION.search(_after_marker(_run(command, timeout_s=900).stderr))
-    if found and found.group(1) != NO_UUID:
-        seqno = int(found.group(2))
-        return found.group(1), seqno if seqno >= 0 else None
-    saved = _read(DATA / "grastate.dat")
-    uuid = re.search(r"uuid:\s*(\S+)", saved)
-    position = re.search(r"seqno:\s*(\d+)", saved)
-    return uuid.group(1) if uuid else NO_UUID, int(position.group(1)) if position else None
-
-
-def _after_marker(log: str) -> str:
-    return log.rpartition("WSREP: Recovered position")[2] if "WSREP: Recovered position" in log else ""
-
-
-def _fingerprint() -> list[int]:
-    files = ("ib_logfile0", "ibdata1", "grastate.dat")
-    return [(DATA / name).stat().st_mtime_ns for name in files if (DATA / name).exists()]
 
 
 def _prepare(uuid: str, seqno: int) -> None:
     """Make the elected member's files allow the bootstrap; an empty directory gets the system's tables."""
     (DATA / "gvwstate.dat").unlink(missing_ok=True)
     if not (DATA / "mysql").is_dir():
-        _run(["mariadb-install-db", "--user=mysql", "--skip-test-db", "--rpm"], timeout_s=120)
+        run(["mariadb-install-db", "--user=mysql", "--skip-test-db", "--rpm"], timeout_s=120)
     if uuid == NO_UUID:
         (DATA / "grastate.dat").unlink(missing_ok=True)
         return
     saved = f"# GALERA saved state\nversion: 2.1\nuuid:    {uuid}\nseqno:   {seqno}\nsafe_to_bootstrap: 1\n"
-    _replace_file(DATA / "grastate.dat", saved)
+    replace_file(DATA / "grastate.dat", saved)
     shutil.chown(DATA / "grastate.dat", "mysql", "mysql")
 
 
@@ -324,7 +262,7 @@ def _status() -> dict[str, str]:
     """Return the wsrep status of the running server, or nothing where it does not answer."""
     query = "SHOW GLOBAL STATUS LIKE 'wsrep_%'"
     command = ["mariadb", "--no-defaults", "--user=root", "--socket=/run/mysqld/mysqld.sock", "-NBe", query]
-    answer = _run(command, timeout_s=5)
+    answer = run(command, timeout_s=5)
     if answer.returncode:
         return {}
     return dict(line.split("\t", 1) for line in answer.stdout.splitlines() if "\t" in line)
@@ -334,27 +272,13 @@ def _processes() -> list[str]:
     """Return the command line of each mariadbd of this host."""
     lines = []
     for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and _read(entry / "comm").strip() == "mariadbd":
-            lines.append(_read(entry / "cmdline").replace("\0", " "))
+        if entry.name.isdigit() and read(entry / "comm").strip() == "mariadbd":
+            lines.append(read(entry / "cmdline").replace("\0", " "))
     return [line for line in lines if line]
 
 
-def _takes_data() -> bool:
-    """Return whether a small file can be written beside the data; it is removed again."""
-    probe = DATA / ".dicos-probe"
-    try:
-        with probe.open("wb") as handle:
-            handle.write(os.urandom(PROBE_BYTES))
-            os.fsync(handle.fileno())
-    except OSError as failure:
-        return failure.errno not in (errno.ENOSPC, errno.EDQUOT)
-    finally:
-        probe.unlink(missing_ok=True)
-    return True
-
-
 def _unit_state(key: str) -> str:
-    return _run(["systemctl", "show", "--value", "--property", key, "mariadb.service"]).stdout.strip()
+    return run(["systemctl", "show", "--value", "--property", key, "mariadb.service"]).stdout.strip()
 
 
 def _operator() -> str:
@@ -366,7 +290,7 @@ def _operator() -> str:
 
 
 def _fence_holder() -> str:
-    fence_file = json.loads(_read(RUN / "fence.json") or "{}")
+    fence_file = json.loads(read(RUN / "fence.json") or "{}")
     return str(fence_file["holder"]) if fence_file.get("until", 0) > time.monotonic() else ""
 
 
@@ -377,26 +301,3 @@ def _lock(name: str = "lock") -> Iterator[None]:
     with (RUN / name).open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
-
-
-def _run(command: list[str], timeout_s: int = 60) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
-    except (subprocess.TimeoutExpired, FileNotFoundError) as failure:
-        return subprocess.CompletedProcess(command, 1, "", str(failure))
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(errors="replace")
-    except OSError:
-        return ""
-
-
-def _replace_file(path: Path, text: str) -> None:
-    fresh = path.with_name(f".{path.name}.new")
-    with fresh.open("w") as handle:
-        handle.write(text)
-        handle.flush()
-        os.fsync(handle.fileno())
-    fresh.replace(path)
