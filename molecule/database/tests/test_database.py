@@ -33,4 +33,8 @@ def test_a_commit_is_on_disk_before_it_is_acknowledged(host: Host) -> None:
 def test_the_members_talk_tls_only(host: Host) -> None:
     options = host.check_output("mariadb -N -B -e 'SELECT @@wsrep_provider_options'")
     assert "socket.ssl = YES" in options
-    assert host.check_output("mariadb -N -B -e 'SELECT @@require_secure_transport'") == "1"
+
+
+def test_nobody_logs_in_over_the_network_without_tls_but_the_health_check(host: Host) -> None:
+    remote = 'SELECT DISTINCT User FROM mysql.user WHERE Host != \\"localhost\\" AND ssl_type = \\"\\"'
+    assert host.check_output(f'mariadb -N -B -e "{remote}"').split() == ["hacheck"]
