@@ -50,6 +50,10 @@ report:
   description: The report; its fields are those of C(dicos_site.preflight.HostReport).
   type: dict
   returned: always
+ansible_facts:
+  description: C(host_missing_packages), those of the asked packages that are not installed.
+  type: dict
+  returned: always
 """
 
 MIB = 1 << 20
@@ -87,7 +91,9 @@ def main() -> None:
         "silent_mirrors": silent_mirrors() if missing else [],
         "answering_macs": answering_macs(asked["address_to_probe"], links),
     }
-    module.exit_json(changed=False, report=report)
+    # Roles ask apt only where a package is missing: a fact outlives the play.
+    facts = {"host_missing_packages": missing}
+    module.exit_json(changed=False, report=report, ansible_facts=facts)
 
 
 def os_release() -> str:
