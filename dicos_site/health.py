@@ -8,6 +8,7 @@ from dicos_site.report import Check, Report, runbook, severity
 from dicos_site.status import CRITICAL, health, worst_first
 
 if TYPE_CHECKING:
+    from rich.console import JustifyMethod
     from rich.table import Table
 
 
@@ -41,20 +42,16 @@ def condition(report: Report) -> "Table":
     """Return what is wrong now, worst first; a site in health has one line."""
     worst = health(report)
     colour = {"OK": "green", CRITICAL: "red"}.get(worst, "yellow")
-    table = _table("severity", "code", "host", "what was measured", "runbook")
+    table = _table("severity", "code", "host", "what was measured")
     table.title = (
         f"{report.site}: [{colour}]{worst}[/]  ({len(report.checks)} checks in {report.seconds:.1f} s)"
     )
     for check in worst_first(report):
-        table.add_row(
-            severity(check.code),
-            check.code,
-            check.host or "site",
-            _escaped(check.detail),
-            runbook(check.code),
-        )
-    if not worst_first(report):
-        table.add_row("ok", "all", "site", f"{len(report.checks)} checks passed", "")
+        table.add_row(severity(check.code), check.code, check.host or "site", _escaped(check.detail))
+    if worst_first(report):
+        table.caption = f"what each code means and how to mend it: {runbook('CODE')}"
+    else:
+        table.add_row("ok", "all", "site", f"{len(report.checks)} checks passed")
     return table
 
 
@@ -67,9 +64,10 @@ def _table(*columns: str) -> "Table":
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, title_justify="left")
+    table = Table(box=box.SIMPLE_HEAD, title_justify="left", caption_justify="left")
     for column in columns:
-        table.add_column(column, justify="right" if column == "s" else "left", overflow="fold")
+        justify: JustifyMethod = "right" if column == "s" else "left"
+        table.add_column(column, justify=justify, overflow="fold", no_wrap=column != "what was measured")
     return table
 
 
