@@ -56,11 +56,15 @@ class Record:
 
 @dataclass(frozen=True)
 class Memory:
-    """What is remembered of the last deployment: the stage it came to, and whether it finished."""
+    """What is remembered of the last deployment: the stage it came to, and whether it finished.
+
+    `changing`: it, or one before that never finished either, had come past the preflight.
+    """
 
     stage: str
     finished: bool
     moment: str
+    changing: bool = False
 
 
 def deploy(order: Order) -> Record:
@@ -87,16 +91,27 @@ def remembered(site: Site) -> Memory | None:
     """Return what is remembered of the last deployment; a damaged note is as good as none."""
     try:
         content = json.loads((_state(site) / "deploy.json").read_text())
-        return Memory(str(content["stage"]), bool(content["finished"]), str(content["moment"]))
+        return Memory(
+            str(content["stage"]),
+            bool(content["finished"]),
+            str(content["moment"]),
+            bool(content.get("changing", False)),
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def interrupted(site: Site) -> bool:
+    """Return whether a deployment ended amid changes: files may be new and the restarts they need lost."""
+    memory = remembered(site)
+    return memory is not None and memory.changing and not memory.finished
 
 
 def _run(order: Order, playbook: str) -> Record:
     progress, began = Progress(), time.monotonic()
     log = _logs(order.site) / f"{datetime.now():%Y-%m-%dT%H-%M-%S.%f}.log"
     shown = screen(progress, order.stages, began)
-    with log.open("w") as stream, shown, _interrupts() as interrupted:
+    with log.open("w") as stream, shown, _interrupts() as stopping:
 
         def take(event: Mapping[str, object]) -> bool:
             kind = progress.take(event, time.monotonic())
@@ -108,10 +123,10 @@ def _run(order: Order, playbook: str) -> Record:
             shown.show(kind)
             return False  # ansible-runner need not keep the event
 
-        outcome = _ansible(order, playbook, take, interrupted)
+        outcome = _ansible(order, playbook, take, stopping)
         stream.write(outcome.text)
     progress.end(time.monotonic())
-    if interrupted():
+    if stopping():
         raise KeyboardInterrupt
     if outcome.status != "successful":
         raise _stopped(order, progress, outcome, log, playbook)
@@ -132,7 +147,7 @@ def _ansible(
     order: Order,
     playbook: str,
     take: Callable[[Mapping[str, object]], bool],
-    interrupted: Callable[[], bool],
+    stopping: Callable[[], bool],
 ) -> _Outcome:
     """Run ansible-playbook; its events, which hold results of modules, are kept nowhere."""
     import ansible_runner
@@ -140,6 +155,7 @@ def _ansible(
     root = places.project_root()
     words = ["--tags", ",".join(order.stages), "-e", "preflight_secrets_follow=true"]
     words += ["--check", "--diff"] if order.dry else []
+    words += ["-e", "site_interrupted=true"] if interrupted(order.site) else []
     with tempfile.TemporaryDirectory(prefix="dicos-site-") as folder:
         runner = ansible_runner.run(
             private_data_dir=folder,
@@ -150,7 +166,7 @@ def _ansible(
             envvars=_environment(root),
             settings={"pexpect_timeout": POLL_S, "suppress_env_files": True},
             event_handler=take,
-            cancel_callback=interrupted,
+            cancel_callback=stopping,
             quiet=True,
         )
         output = Path(folder) / "artifacts"
@@ -218,12 +234,13 @@ def _begin(order: Order, stage: str) -> None:
     """Note where to resume: at the stage that has begun; during preflight, at the first one asked for."""
     wanted = [one for one in order.stages if one != STAGES[0]]
     if wanted:
-        _remember(order.site, wanted[0] if stage == STAGES[0] else stage, finished=False)
+        changing = stage != STAGES[0] or interrupted(order.site)
+        _remember(order.site, wanted[0] if stage == STAGES[0] else stage, finished=False, changing=changing)
 
 
-def _remember(site: Site, stage: str, *, finished: bool) -> None:
+def _remember(site: Site, stage: str, *, finished: bool, changing: bool = False) -> None:
     """Write the note whole or not at all: the next command reads it after a kill, too."""
-    memory = Memory(stage, finished, f"{datetime.now().astimezone():%Y-%m-%dT%H:%M:%S%z}")
+    memory = Memory(stage, finished, f"{datetime.now().astimezone():%Y-%m-%dT%H:%M:%S%z}", changing)
     file = _state(site) / "deploy.json"
     new = file.with_suffix(f".{os.getpid()}")
     new.write_text(json.dumps(asdict(memory)))

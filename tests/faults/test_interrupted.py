@@ -17,6 +17,13 @@ UNDO = (
     " systemctl stop memcached"
 )
 LATEST_S = 40
+# Prints the units that are older than their configuration: a restart was lost.
+STALE = r"""
+for pair in chrony:/etc/chrony/chrony.conf systemd-journald:/etc/systemd/journald.conf.d/dicos.conf; do
+  started=$(date -d "$(systemctl show -P ActiveEnterTimestamp ${pair%%:*})" +%s)
+  [ "$(stat -c %Y ${pair#*:})" -le "$started" ] || echo ${pair%%:*}
+done
+"""
 # A killed Ansible must be gone before the next one begins.
 GONE_S = 15
 
@@ -33,6 +40,9 @@ def test_a_deployment_killed_at_a_random_moment_is_completed_by_the_next(
     assert code in (-signal.SIGKILL if number == signal.SIGKILL else 130, 0)
     assert _ansible(rack) == []
     rack.run("deploy", "{site}", "--resume", timeout_s=900)
+    assert {host.name: rack.on(host.name, STALE).stdout.strip() for host in rack.site.hosts} == {
+        host.name: "" for host in rack.site.hosts
+    }
     # --resume begins where the killed run was; what lies before it was done, which a whole run shows.
     assert rack.run("deploy", "{site}", "--json", timeout_s=900).json()["changed"] == 0
     assert rack.unhealthy() == []

@@ -80,6 +80,17 @@ def test_a_run_that_stopped_in_its_preflight_is_resumed_at_the_first_stage_it_wa
     assert deploy.stage_to_resume(site) == "base"
 
 
+def test_restarts_are_due_only_after_a_run_that_died_amid_changes(site: Site) -> None:
+    deploy._begin(order(site, *STAGES), "preflight")
+    assert not deploy.interrupted(site)
+    deploy._begin(order(site, *STAGES), "base")
+    assert deploy.interrupted(site)
+    deploy._begin(order(site, *STAGES), "preflight")
+    assert deploy.interrupted(site), "a run that its preflight refused has restarted nothing"
+    deploy._remember(site, "platform", finished=True)
+    assert not deploy.interrupted(site)
+
+
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"stage": "base"}'])
 def test_a_damaged_memory_is_as_good_as_none(site: Site, damage: str) -> None:
     deploy._begin(order(site, *STAGES), "base")
