@@ -72,10 +72,14 @@ class Ledger:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.stop()
+        self._stream.close()
+
+    def stop(self) -> None:
+        """Write no more, once the write under way is answered."""
         self._stop.set()
         for thread in self._threads:
             thread.join()
-        self._stream.close()
 
     def wait_for_writes(self, count: int, timeout_s: float) -> None:
         """Return once `count` more writes were acknowledged; TimeoutError where they were not."""
