@@ -123,7 +123,9 @@ def test_a_member_out_of_reach_stops_the_recovery(stopped: Stopped) -> None:
         assert f"{stopped.newest}: not reachable" in stopped.refused()
     finally:
         lab.fault(stopped.rack.site, "start", stopped.newest)
-        stopped.rack.on(stopped.newest, "systemctl stop mariadb", timeout_s=120)
+        # Stopped before it ran, it would be one that its guard has to start.
+        wait = "for second in $(seq 60); do pgrep -x mariadbd && break; sleep 1; done"
+        stopped.rack.on(stopped.newest, f"{wait}; systemctl stop mariadb", timeout_s=180)
 
 
 def test_a_refusal_changes_nothing_and_a_recovery_brings_every_write_back(stopped: Stopped) -> None:
