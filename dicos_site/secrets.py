@@ -51,13 +51,23 @@ NAMES = (CA_CERTIFICATE, CA_KEY, *(secret.name for secret in SECRETS))
 
 
 def ensure(folder: Path, site: Site) -> tuple[str, ...]:
-    """Make what is missing of password and secrets; return the names made, none on a second call."""
+    """Make what is missing of password and secrets; return the names made, none on a second call.
+
+    The home keeps a copy of the encrypted file: another checkout of the site takes its secrets from there,
+    because hosts that were deployed with them trust no others.
+    """
     home = places.site_home(site)
+    file, copy = folder / SECRETS_FILE, home / SECRETS_FILE
     with _one_at_a_time(home):
-        known = dict(load_from(folder, home)) if (folder / SECRETS_FILE).exists() else {}
+        source = folder if file.exists() or not copy.exists() else home
+        known = dict(load_from(source, home)) if (source / SECRETS_FILE).exists() else {}
+        if source == home:
+            _write(file, copy.read_bytes())
         made = _missing(known, site, folder)
         if made:
-            _write(folder / SECRETS_FILE, _encrypted(known | made, _password(home, make=not known)))
+            _write(file, _encrypted(known | made, _password(home, make=not known)))
+        if not copy.exists() or copy.read_bytes() != file.read_bytes():
+            _write(copy, file.read_bytes())
     return tuple(made)
 
 

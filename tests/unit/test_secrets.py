@@ -59,6 +59,25 @@ def test_secrets_are_made_once(folder: Path) -> None:
     assert secrets.load(folder, lab()) == first
 
 
+def test_another_checkout_of_the_site_has_the_same_secrets(folder: Path, tmp_path: Path) -> None:
+    secrets.ensure(folder, lab())
+    other = tmp_path / "other"
+    other.mkdir()
+    assert secrets.ensure(other, lab()) == ()
+    assert secrets.load(other, lab()) == secrets.load(folder, lab())
+
+
+def test_another_checkout_without_the_password_gets_no_new_secrets(folder: Path, tmp_path: Path) -> None:
+    secrets.ensure(folder, lab())
+    password_file().unlink()
+    secrets.forget()
+    other = tmp_path / "other"
+    other.mkdir()
+    with pytest.raises(SecretsError, match="the password of the site's secrets cannot be read"):
+        secrets.ensure(other, lab())
+    assert list(other.iterdir()) == []
+
+
 def test_no_secret_is_readable_without_the_password(folder: Path) -> None:
     secrets.ensure(folder, lab())
     text = (folder / "secrets.yml").read_text()
