@@ -1,8 +1,6 @@
 """Writes through the VIP → those that were acknowledged, on this machine's disk before the next is sent."""
 
 import os
-import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -16,18 +14,17 @@ from typing import TYPE_CHECKING, Self
 import pymysql
 
 from dicos_site import secrets
+from dicos_site.database import PORT, connect
 from dicos_site.model import Site
 from dicos_site.placement import hosts_of
 from dicos_site.remote import Remote
 from dicos_site.variables import vip_fqdn
 
 if TYPE_CHECKING:
-    from pymysql.connections import Connection
-    from pymysql.cursors import Cursor
+    from dicos_site.database import Database
 
 Rows = tuple[tuple[object, ...], ...]
 
-PORT = 3306
 # Longer than the members need to leave one out that has died: a write that waits so long is still answered.
 TIMEOUT_S = 8
 RETRY_S = 0.1
@@ -128,7 +125,7 @@ class Ledger:
             os.fsync(self._stream.fileno())
             self.written.append(Acknowledged(number, time.monotonic()))
 
-    def _once(self, act: "Callable[[Connection[Cursor]], Rows]") -> Rows:
+    def _once(self, act: "Callable[[Database], Rows]") -> Rows:
         """Return what one act on its own connection gives; just after a fault it may take some attempts."""
         deadline = time.monotonic() + PATIENCE_S
         while True:
@@ -140,21 +137,8 @@ class Ledger:
                     raise
                 time.sleep(RETRY_S)
 
-    def _connect(self) -> "Connection[Cursor]":
-        connection = pymysql.connect(
-            host=vip_fqdn(self.site),
-            user="site",
-            database="site",
-            password=self.secrets["mariadb_site"],
-            ssl=ssl.create_default_context(cadata=self.secrets[secrets.CA_CERTIFICATE]),
-            connect_timeout=TIMEOUT_S,
-            read_timeout=TIMEOUT_S,
-            write_timeout=TIMEOUT_S,
-            autocommit=True,
-            defer_connect=True,
-        )
-        connection.connect(socket.create_connection(self._place, TIMEOUT_S))
-        return connection
+    def _connect(self) -> "Database":
+        return connect(self._place, vip_fqdn(self.site), self.secrets, TIMEOUT_S)
 
 
 def lost(site: Site, remote: Remote, acknowledged: set[int]) -> dict[str, int]:
@@ -175,7 +159,7 @@ def _client_host(site: Site) -> str:
     return hubs[0] if hubs else hosts_of(site, "mariadb")[-1].name
 
 
-def _execute(connection: "Connection[Cursor]", statement: str, *values: object) -> Rows:
+def _execute(connection: "Database", statement: str, *values: object) -> Rows:
     with connection.cursor() as cursor:
         cursor.execute(statement, values or None)
         return tuple(cursor.fetchall())

@@ -1,23 +1,26 @@
 """A deployed rack → how long its VIP and its writes were silent around a fault."""
 
 import socket
-import ssl
 import time
 from contextlib import AbstractContextManager, suppress
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import pymysql
 
 from dicos_site import secrets
+from dicos_site.database import PORT, connect
 from dicos_site.remote import Remote
 from dicos_site.variables import vip_fqdn
 from tests.rack import Rack
 from tools.gap import longest_silence
 
+if TYPE_CHECKING:
+    from dicos_site.database import Database
+
 WRITER_HOST = "hub1"  # the VIP's database port is open to hubs, not to this machine
 TIMEOUT_S = 1
-HTTPS, MYSQL = 443, 3306
+HTTPS = 443
 
 
 def vip_silence_s(rack: Rack) -> float:
@@ -56,11 +59,11 @@ class Writer(AbstractContextManager["Writer"]):
         self._rack = rack
         self._secrets = secrets.load(rack.folder, rack.site)
         self._remote = Remote(rack.site)
-        self._connection: pymysql.connections.Connection[pymysql.cursors.Cursor] | None = None
+        self._connection: Database | None = None
 
     def __enter__(self) -> Self:
         vip = self._rack.site.networks.management.vip
-        self._place = self._remote.tunnel(WRITER_HOST, vip, MYSQL)
+        self._place = self._remote.tunnel(WRITER_HOST, vip, PORT)
         self._query("CREATE TABLE IF NOT EXISTS bench (id INT AUTO_INCREMENT PRIMARY KEY, at DOUBLE)")
         return self
 
@@ -85,27 +88,12 @@ class Writer(AbstractContextManager["Writer"]):
 
     def _query(self, statement: str) -> object:
         if self._connection is None:
-            self._connection = self._connect()
+            name = vip_fqdn(self._rack.site)
+            self._connection = connect(self._place, name, self._secrets, TIMEOUT_S)
         with self._connection.cursor() as cursor:
             cursor.execute(statement)
             row = cursor.fetchone()
         return row[0] if row else None
-
-    def _connect(self) -> "pymysql.connections.Connection[pymysql.cursors.Cursor]":
-        connection = pymysql.connect(
-            host=vip_fqdn(self._rack.site),
-            user="site",
-            database="site",
-            password=self._secrets["mariadb_site"],
-            ssl=ssl.create_default_context(cadata=self._secrets[secrets.CA_CERTIFICATE]),
-            connect_timeout=TIMEOUT_S,
-            read_timeout=TIMEOUT_S,
-            write_timeout=TIMEOUT_S,
-            autocommit=True,
-            defer_connect=True,
-        )
-        connection.connect(socket.create_connection(self._place, TIMEOUT_S))
-        return connection
 
 
 def _fault(rack: Rack, *words: str) -> None:

@@ -1,11 +1,11 @@
 """MariaDB Galera: every member in one synced primary component, one writer behind the VIP, writes on all."""
 
 import secrets
-import socket
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, cast
 
+from dicos_site.database import PORT, connect
 from dicos_site.model import Host, Site
 from dicos_site.placement import hosts_of
 from dicos_site.report import Check, check
@@ -13,13 +13,8 @@ from dicos_site.variables import vip_fqdn
 from dicos_site.verify.context import Context, Question
 
 if TYPE_CHECKING:
-    from pymysql.connections import Connection
-    from pymysql.cursors import Cursor
+    from dicos_site.database import Database
 
-    Database = Connection[Cursor]
-
-PORT = 3306
-USER = SCHEMA = "site"
 TIMEOUT_S = 8
 # How many connections through the VIP must meet the same member.
 CONNECTIONS = 3
@@ -95,31 +90,11 @@ def _has(context: Context, host: Host, table: str, token: str) -> bool:
 
 
 def _to_member(context: Context, host: Host) -> "Database":
-    return _connected(context, context.tunnel(host.name, PORT), context.site.fqdn(host.name))
+    return connect(context.tunnel(host.name, PORT), context.site.fqdn(host.name), context.secrets, TIMEOUT_S)
 
 
 def _to_vip(context: Context) -> "Database":
-    return _connected(context, context.tunnel_to_vip(PORT), vip_fqdn(context.site))
-
-
-def _connected(context: Context, place: tuple[str, int], name: str) -> "Database":
-    """Return a connection through a tunnel whose certificate is checked for the server's own name."""
-    import pymysql
-
-    database = pymysql.connect(
-        host=name,
-        user=USER,
-        password=context.secrets["mariadb_site"],
-        database=SCHEMA,
-        ssl=context.tls(),
-        connect_timeout=TIMEOUT_S,
-        read_timeout=TIMEOUT_S,
-        write_timeout=TIMEOUT_S,
-        autocommit=True,
-        defer_connect=True,
-    )
-    database.connect(socket.create_connection(place, TIMEOUT_S))
-    return database
+    return connect(context.tunnel_to_vip(PORT), vip_fqdn(context.site), context.secrets, TIMEOUT_S)
 
 
 def _rows(database: "Database", statement: str, *values: str) -> "list[tuple[object, ...]]":
