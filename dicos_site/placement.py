@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from dicos_site.model import KINDS, Host, Kind, Site
+from dicos_site.model import KINDS, STORAGE_KINDS, Host, Kind, Site
 
 
 @dataclass(frozen=True)
@@ -14,6 +14,10 @@ class Service:
     quorum: bool = False
 
 
+# Who holds or uses the data of Ceph.
+CEPH_KINDS: tuple[Kind, ...] = ("controller", "node", "storage", "compute")
+
+
 SERVICES: tuple[Service, ...] = (
     Service("base", KINDS),
     Service("pki", KINDS),
@@ -23,6 +27,12 @@ SERVICES: tuple[Service, ...] = (
     Service("rabbitmq", ("controller",), quorum=True),
     Service("memcached", ("controller",)),
     Service("ldap", ("controller",)),
+    Service("ceph", CEPH_KINDS),
+    Service("ceph_mon", ("controller",), quorum=True),
+    Service("ceph_mgr", ("controller",)),
+    Service("ceph_osd", STORAGE_KINDS),
+    Service("ceph_mds", ("controller",)),
+    Service("ceph_rgw", ("controller",)),
 )
 SERVICE_NAMES = tuple(service.name for service in SERVICES)
 

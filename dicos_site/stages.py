@@ -7,7 +7,7 @@ import yaml
 from dicos_site import places
 from dicos_site.errors import Problem, UsageError
 
-STAGES: tuple[str, ...] = ("preflight", "base", "platform")
+STAGES: tuple[str, ...] = ("preflight", "base", "platform", "storage")
 
 
 def known_stage(name: str) -> str:
