@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from types import FrameType
 
-from dicos_site import places, secrets
+from dicos_site import leftovers, places, secrets
 from dicos_site.causes import journal, problem_of
 from dicos_site.errors import DeploymentError, Problem
 from dicos_site.events import Failure, Progress
@@ -71,6 +71,8 @@ def deploy(order: Order) -> Record:
     """Deploy the stages of a site; DeploymentError says what stopped it."""
     require_lab(order.site)
     with held(_state(order.site) / "deploy.lock", order.site.site):
+        # A deployment that was killed may have left workers, which would go on beside this one.
+        leftovers.end(_mark(order, PLAYBOOK))
         secrets.ensure(order.folder, order.site)
         return _run(order, PLAYBOOK)
 
@@ -125,6 +127,8 @@ def _run(order: Order, playbook: str) -> Record:
 
         outcome = _ansible(order, playbook, take, stopping)
         stream.write(outcome.text)
+        if stopping():
+            leftovers.end(_mark(order, playbook))
     progress.end(time.monotonic())
     if stopping():
         raise KeyboardInterrupt
@@ -163,7 +167,7 @@ def _ansible(
             playbook=playbook,
             inventory=str(order.folder / places.RACK_FILE),
             cmdline=" ".join(words),
-            envvars=_environment(root),
+            envvars=_environment(root) | {leftovers.MARK: _mark(order, playbook)},
             settings={"pexpect_timeout": POLL_S, "suppress_env_files": True},
             event_handler=take,
             cancel_callback=stopping,
@@ -174,6 +178,11 @@ def _ansible(
         if runner.status != "successful" and not any(texts):
             texts = [path.read_text(errors="replace")[-4000:] for path in sorted(output.rglob("stdout"))]
         return _Outcome(str(runner.status), _plain("\n".join(texts)))
+
+
+def _mark(order: Order, playbook: str) -> str:
+    """Return what names the processes of this site's deployments: no two of them run at the same time."""
+    return f"{order.site.site} {places.home_path(order.site)} {playbook}"
 
 
 def _environment(root: Path) -> dict[str, str]:
