@@ -29,6 +29,7 @@ FREE_MIB: Mapping[Kind, int] = {
 PACKAGES_MIB = 3072
 MEMORY_MIB: Mapping[Kind, int] = {"controller": 1024, "node": 512, "storage": 512, "compute": 512, "hub": 512}
 # Whose units may hold the ports of a service; PID 1 holds those of sockets that it starts units for.
+# A name that ends in "@" stands for all units made from that template.
 UNITS: Mapping[str, frozenset[str]] = {
     "base": frozenset({"ssh.service", "chrony.service"}),
     "loadbalancer": frozenset({"haproxy.service"}),
@@ -37,6 +38,11 @@ UNITS: Mapping[str, frozenset[str]] = {
     "rabbitmq": frozenset({"rabbitmq-server.service", "epmd.service"}),
     "memcached": frozenset({"memcached.service"}),
     "ldap": frozenset({"slapd.service"}),
+    "ceph_mon": frozenset({"ceph-mon@"}),
+    "ceph_mgr": frozenset({"ceph-mgr@"}),
+    "ceph_mds": frozenset({"ceph-mds@"}),
+    "ceph_osd": frozenset({"ceph-osd@"}),
+    "ceph_rgw": frozenset({"ceph-radosgw@"}),
 }
 _EVERY = frozenset({"0.0.0.0", "*", "::"})  # noqa: S104, compared with what hosts report
 
@@ -257,7 +263,9 @@ def _taken_ports(site: Site, host: Host, report: HostReport) -> Iterator[Problem
 
 def _foreign(one: Socket, roles: set[str]) -> bool:
     """Return whether a process is there that belongs to none of the roles which want the port."""
-    return bool(one.process) and one.pid != 1 and not any(one.unit in UNITS[role] for role in roles)
+    own = {unit for role in roles for unit in UNITS[role]}
+    template = one.unit.partition("@")[0] + "@"
+    return bool(one.process) and one.pid != 1 and not own & {one.unit, template}
 
 
 def _same_machine(site: Site, reports: Mapping[str, HostReport]) -> Iterator[Problem]:

@@ -91,6 +91,7 @@ def _loadbalancer(site: Site) -> Variables:
         "loadbalancer_services": [
             _balanced(site, "mariadb", 3306, check="mariadb", one_at_a_time=True),
             _balanced(site, "ldap", 636, check="ldap"),
+            _http(site, "ceph_rgw", 7480, "/swift/healthcheck"),
         ],
     }
 
@@ -105,6 +106,19 @@ def _balanced(
         "members": members(site, service),
         "check": check,
         "one_at_a_time": one_at_a_time,
+    }
+
+
+def _http(site: Site, service: str, port: int, path: str, name: str = "") -> dict[str, object]:
+    """Return a web service behind the VIP: TLS ends there and begins anew, so that clients see one name."""
+    return {
+        "name": name or service,
+        "port": port,
+        "members": members(site, service),
+        "mode": "http",
+        "tls": "end",
+        "check": "http",
+        "path": path,
     }
 
 

@@ -24,11 +24,11 @@ def site_options(site: Site) -> Variables:
         "ceph_mon_admin_key": secret("ceph_admin"),
         "ceph_mon_settings": _settings(site),
         "ceph_mon_entities": _entities(),
-        "ceph_mon_pools": _pools(site),
-        "ceph_mon_file_systems": [
+        "ceph_pools_wanted": _pools(site),
+        "ceph_pools_file_systems": [
             {"name": "science", "metadata": "science.metadata", "data": "science.data"}
         ],
-        "ceph_mon_osd_hosts": len(hosts_of(site, "ceph_osd")),
+        "ceph_pools_hosts": min(site.replicas, len(hosts_of(site, "ceph_osd"))),
         "ceph_mgr_bootstrap_key": secret("ceph_bootstrap_mgr"),
         "ceph_mds_bootstrap_key": secret("ceph_bootstrap_mds"),
         "ceph_osd_bootstrap_key": secret("ceph_bootstrap_osd"),
