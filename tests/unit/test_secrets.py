@@ -1,7 +1,7 @@
 """A site's secrets: made once, encrypted, and readable with the password outside the tree only."""
 
-import os
 import base64
+import os
 import re
 import stat
 import subprocess
