@@ -87,7 +87,12 @@ def _settings(site: Site) -> list[dict[str, str]]:
         # A pool is deleted by a human who first sets this to true.
         "mon_allow_pool_delete": "false",
     }
-    small = {"osd_memory_target": str(896 << 20), "mds_cache_memory_limit": str(256 << 20)}
+    small = {
+        "osd_memory_target": str(896 << 20),
+        "mds_cache_memory_limit": str(256 << 20),
+        # Every pool would be split into 32 groups at least: work without use on a few small disks.
+        "osd_pool_default_pg_autoscale_mode": "off",
+    }
     everywhere = [
         {"who": "global", "name": name, "value": value}
         for name, value in (general | (small if lab else {})).items()

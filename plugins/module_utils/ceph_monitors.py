@@ -54,14 +54,14 @@ class Monitors:
     ) -> None:
         self._cluster.shutdown()
 
-    def ask(self, prefix: str, data: str = "", **words: object) -> Any:
+    def ask(self, prefix: str, payload: str = "", **words: object) -> Any:
         """Return the JSON that a command answers."""
-        return json.loads(self.tell(prefix, data, format="json", **words) or "null")
+        return json.loads(self.tell(prefix, payload, format="json", **words) or "null")
 
-    def tell(self, prefix: str, data: str = "", **words: object) -> str:
+    def tell(self, prefix: str, payload: str = "", **words: object) -> str:
         """Give a command and return the text of its answer; MonitorsError with the monitors' own words."""
         command = json.dumps({"prefix": prefix, **words})
-        code, answer, said = self._cluster.mon_command(command, data.encode(), timeout=60)
+        code, answer, said = self._cluster.mon_command(command, payload.encode(), timeout=60)
         if code != 0:
             raise MonitorsError(f"`ceph {prefix}` is refused: {said.strip() or f'error {-code}'}")
         return str(answer, "utf-8")

@@ -75,7 +75,8 @@ def _make(module: AnsibleModule, place: Path) -> None:
     user = pwd.getpwnam("ceph")
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(mode=0o750, parents=True)
-    os.chown(place, user.pw_uid, user.pw_gid)
+    for path in (ROOT, place):
+        os.chown(path, user.pw_uid, user.pw_gid)
     with tempfile.TemporaryDirectory() as folder:
         monitors = Path(folder, "monmap")
         words = [

@@ -117,7 +117,7 @@ def _in_file(module: AnsibleModule, disk: dict[str, Any]) -> int:
     ROOT.mkdir(mode=0o750, parents=True, exist_ok=True)
     key = _key(ROOT / f".{disk['uuid']}.key")
     with Monitors(BOOTSTRAP, module.params["bootstrap_key"], patience_s=60) as monitors:
-        answer = monitors.ask("osd new", data=json.dumps({"cephx_secret": key}), uuid=disk["uuid"])
+        answer = monitors.ask("osd new", json.dumps({"cephx_secret": key}), uuid=disk["uuid"])
     number = int(answer["osdid"])
     place = ROOT / f"ceph-{number}"
     # What an interrupted run left holds no data yet: it was never ready.

@@ -75,7 +75,7 @@ def apply(monitors: Monitors, wanted: dict[str, Any], *, check_mode: bool) -> li
         for entity in users:
             caps = "".join(f'caps {service} = "{cap}"\n' for service, cap in sorted(entity["caps"].items()))
             keyring = f"[{entity['name']}]\nkey = {entity['key']}\n{caps}"
-            monitors.tell("auth import", data=keyring)
+            monitors.tell("auth import", keyring)
             monitors.tell("auth caps", entity=entity["name"], caps=flat(entity["caps"]))
     return [f"{one['name']} of {one['who']}" for one in options] + [f"user {one['name']}" for one in users]
 
