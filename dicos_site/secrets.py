@@ -8,7 +8,6 @@ import string
 import struct
 import tempfile
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -55,10 +54,6 @@ def cephx_key() -> str:
     return base64.b64encode(struct.pack("<HIIH", 1, int(time.time()), 0, len(key)) + key).decode()
 
 
-def _uuid() -> str:
-    return str(uuid.uuid4())
-
-
 SECRETS: tuple[Secret, ...] = (
     # VRRP carries 8 characters of a password, RFC 2338 5.3.6; keepalived cuts what is longer.
     Secret("loadbalancer", length=8),
@@ -68,7 +63,6 @@ SECRETS: tuple[Secret, ...] = (
     Secret("ldap_admin"),
     Secret("ldap_replication"),
     Secret("ldap_reader"),
-    Secret("ceph_fsid", make=_uuid),
     Secret("ceph_mon", make=cephx_key),
     Secret("ceph_admin", make=cephx_key),
     Secret("ceph_bootstrap_mgr", make=cephx_key),
