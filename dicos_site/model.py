@@ -86,7 +86,7 @@ class Disk(Frozen):
         False,
         strict=True,
         title="permission",
-        description="true: what is on the disk may be destroyed; otherwise a disk that holds anything is refused",
+        description="true: what is on the disk may be destroyed; else a disk that holds anything is refused",
         examples=[True],
     )
     size_gib: Annotated[int, Field(strict=True, ge=1, le=65536)] | None = Field(
