@@ -34,6 +34,9 @@ CODES: tuple[Code, ...] = (
     Code("RABBITMQ_QUEUE", "platform", "critical"),
     Code("LDAP_REPLICATION", "platform", "warning"),
     Code("MEMCACHED_ANSWERS", "platform", "warning"),
+    Code("CLOUD_APIS", "cloud", "critical"),
+    Code("CLOUD_SERVICES", "cloud", "critical"),
+    Code("CLOUD_AGENTS", "cloud", "critical"),
 )
 _BY_NAME = {code.name: code for code in CODES}
 

@@ -11,7 +11,17 @@ from dicos_site.errors import SiteError
 from dicos_site.model import Site
 from dicos_site.remote import Remote, require_lab
 from dicos_site.report import Check, Report, check, make_report
-from dicos_site.verify import certificates, firewall, galera, hosts, ldap, loadbalancer, memcached, rabbitmq
+from dicos_site.verify import (
+    certificates,
+    firewall,
+    galera,
+    hosts,
+    ldap,
+    loadbalancer,
+    memcached,
+    openstack,
+    rabbitmq,
+)
 from dicos_site.verify.context import Context, Question
 
 # More than the longest list of one service: a question mostly waits.
@@ -31,6 +41,7 @@ STAGE_CHECKS: dict[str, tuple[Source, ...]] = {
         ldap.checks,
         memcached.checks,
     ),
+    "cloud": (openstack.checks,),
 }
 READING: tuple[Source, ...] = (
     hosts.checks,
@@ -40,6 +51,7 @@ READING: tuple[Source, ...] = (
     rabbitmq.status_checks,
     ldap.status_checks,
     memcached.status_checks,
+    openstack.status_checks,
 )
 
 
