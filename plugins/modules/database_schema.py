@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""The schema that an installed release wants → the database's, migrated by the release's own tool when it differs."""
+"""The schema that an installed release wants → the database's, migrated by its own tool when they differ."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ DOCUMENTATION = r"""
 module: database_schema
 short_description: Run the migration of a service's tables, but only when it is due
 description:
-  - Compares the revisions in the database's C(alembic_version) with the newest among the scripts on this host; a
-    service's own tool needs three seconds to say the same.
+  - Compares the revisions in the database's C(alembic_version) with the newest among the scripts on this
+    host; a service's own tool needs three seconds to say the same.
 options:
   database:
     description: Name of the database.
@@ -39,6 +39,10 @@ options:
     description: Name under which the database answers over TLS.
     type: str
     required: true
+  port:
+    description: TCP port of the database.
+    type: int
+    default: 3306
   scripts:
     description: Directory of Alembic's revisions; those below it count too.
     type: path
@@ -92,6 +96,7 @@ SPEC = {
     "user": {"type": "str", "required": True},
     "password": {"type": "str", "required": True, "no_log": True},
     "host": {"type": "str", "required": True},
+    "port": {"type": "int", "default": 3306},
     "scripts": {"type": "path", "required": True},
     "command": {"type": "list", "elements": "str", "required": True},
     "run_as": {"type": "str"},
@@ -114,6 +119,8 @@ def main() -> None:
     except RefusalError as refusal:
         module.fail_json(msg=str(refusal))
     except pymysql.Error as error:
+        if module.check_mode:  # on a site where the database would be made first
+            module.exit_json(changed=True, before=[], after=[])
         what = f"the database does not answer: {error.args[-1]}"
         where = f"{module.params['database']} on {module.params['host']}"
         module.fail_json(msg=problem(what, where, "see docs/runbooks/GALERA_WRITER.md"))
@@ -122,7 +129,10 @@ def main() -> None:
 
 def _converge(module: AnsibleModule) -> tuple[set[str], set[str]]:
     """Return the revisions before and after."""
-    wanted = heads(Path(module.params["scripts"]))
+    scripts = Path(module.params["scripts"])
+    wanted = heads(scripts)
+    if not wanted and not module.check_mode:
+        raise RefusalError(problem("there are no migrations", scripts, "install the service's package first"))
     before = _revisions(module.params)
     if before == wanted or module.check_mode:
         return before, wanted
@@ -150,11 +160,15 @@ def _literals(script: Path) -> dict[str, str | tuple[str, ...] | None]:
     """Return the module's revision and down_revision, where they are literals."""
     found = {}
     for statement in ast.parse(script.read_text()).body:
-        targets = statement.targets if isinstance(statement, ast.Assign) else []
-        targets = [statement.target] if isinstance(statement, ast.AnnAssign) else targets
+        if isinstance(statement, ast.Assign):
+            targets, value = statement.targets, statement.value
+        elif isinstance(statement, ast.AnnAssign) and statement.value:
+            targets, value = [statement.target], statement.value
+        else:
+            continue
         for target in targets:
             if isinstance(target, ast.Name) and target.id in ("revision", "down_revision"):
-                found[target.id] = ast.literal_eval(statement.value)
+                found[target.id] = ast.literal_eval(value)
     return found
 
 
@@ -162,6 +176,7 @@ def _revisions(wanted: dict[str, str]) -> set[str]:
     """Return the revisions in the database; none before its first migration."""
     connection = pymysql.connect(
         host=wanted["host"],
+        port=int(wanted["port"]),
         user=wanted["user"],
         password=wanted["password"],
         database=wanted["database"],
