@@ -18,7 +18,7 @@ DOCUMENTATION = r"""
 module: guest_image
 short_description: Build a small machine's kernel, ramdisk and disk from packages of Debian
 description:
-  - The packages are unpacked, never installed, and the machine's files are the same bytes wherever they are built.
+  - The packages are unpacked, not installed; the machine's files are the same bytes wherever they are built.
   - A package is taken from O(archives), where the lab's images have it, or else downloaded by apt.
   - What was built lies in a directory that is named for what went in; while it is there, nothing is done.
 options:
@@ -123,7 +123,7 @@ class Builder:
         return {"changed": changed, **(_described(place) if place.is_dir() else {})}
 
     def _archive(self, package: str) -> Path | None:
-        """Return the newest archive of a package, or of the one it depends on; downloaded where there is none."""
+        """Return the newest archive of a package or of the one it depends on; downloaded where none is."""
         found = self._lying(package)
         if found is None and not self.module.check_mode:
             self._download(package)

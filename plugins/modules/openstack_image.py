@@ -13,7 +13,7 @@ from ansible.module_utils.host_paths import RefusalError, problem, system_proble
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
-    from openstack.image.v2.image import Image
+    from openstack.image.v2._proxy import Proxy
 
 try:
     import openstack
@@ -95,7 +95,10 @@ changes:
   returned: success
 """
 
-FORMATS = ("raw", "qcow2", "iso", "aki", "ari")
+# An image as glance shows it; its own properties are among the others.
+Facts = dict[str, Any]
+DISKS = ("raw", "qcow2", "iso")
+FORMATS = (*DISKS, "aki", "ari")
 IMAGE = {
     "name": {"type": "str", "required": True},
     "file": {"type": "path", "required": True},
@@ -111,7 +114,8 @@ IMAGE = {
     "properties": {"type": "dict", "default": {}},
 }
 SPEC = {"images": {"type": "list", "elements": "dict", "required": True, "options": IMAGE}}
-# Where a format says its name: offset, bytes. Sources: QEMU's docs/interop, ECMA-119, the kernel's boot protocol.
+# Where a format says its name: offset, bytes. Sources: QEMU's docs/interop, ECMA-119, the kernel's boot
+# protocol.
 MAGIC = {
     "qcow2": (0, b"QFI\xfb"),
     "iso": (0x8001, b"CD001"),
@@ -135,6 +139,7 @@ ACCEPTED = {
     "ari": ("cpio", *COMPRESSED),
 }
 CHECKSUM = "dicos_sha256"
+PATCH = "application/openstack-images-v2.1-json-patch"
 # Load balancers take a member back two seconds after it answers again; one that starts needs a minute.
 PATIENCE_S = 120
 # Between two bytes of one answer; after the last byte of an upload glance still waits for Ceph.
@@ -149,74 +154,86 @@ def found_format(file: Path) -> str:
     return next(named, "raw")
 
 
-def format_problem(file: Path, wanted: str) -> str:
-    """Return what is wrong with a file's format, as "what / at / fix"; nothing where it fits."""
+def check_format(file: Path, wanted: str) -> None:
+    """RefusalError where a file is not of the format that is stated."""
     found = found_format(file)
     if found in ACCEPTED[wanted]:
-        return ""
+        return
     if found in COMPRESSED:
-        fix = f"decompress it first, {found} -d or the like, and give the checksum of the result"
-    elif found in FORMATS and wanted in FORMATS[:3]:
+        fix = f"decompress it first, and give the checksum of the result: {found} is no format of a disk"
+    elif found in FORMATS and wanted in DISKS:
         fix = f"say `format: {found}`, or convert it: qemu-img convert -O {wanted} {file} NEW"
     else:
         fix = f"give a file that is {wanted}, or say what it is"
-    return problem(f"the image is {found}, not {wanted}", file, fix)
+    raise RefusalError(problem(f"the image is {found}, not {wanted}", file, fix))
 
 
-def file_problem(entry: dict[str, Any]) -> str:
-    """Return what keeps a file from being uploaded; fills in `checksum` where none is given."""
+def check_file(entry: dict[str, Any]) -> None:
+    """RefusalError where a file cannot be uploaded; fills in `checksum` where none is given."""
     file = Path(entry["file"])
     if not file.is_file():
-        return problem("there is no such image", file, "copy it to this host, or correct `file`")
-    if wrong := format_problem(file, entry["format"]):
-        return wrong
+        raise RefusalError(problem("there is no such image", file, "copy it to this host, or correct `file`"))
+    check_format(file, entry["format"])
     with file.open("rb") as stream:
         found = hashlib.file_digest(stream, "sha256").hexdigest()
     if entry["checksum"] and found != entry["checksum"].lower():
         fix = f"get the file again, or correct `checksum`: it is {found}"
-        return problem(f"the checksum of {entry['name']} is not the one stated", file, fix)
+        raise RefusalError(problem(f"the checksum of {entry['name']} is not the one stated", file, fix))
     entry["checksum"] = found
-    return ""
+
+
+def check_files(entries: list[dict[str, Any]]) -> None:
+    """RefusalError with every problem of every file."""
+    problems: list[str] = []
+    for entry in entries:
+        try:
+            check_file(entry)
+        except RefusalError as refusal:
+            problems.extend(refusal.problems)
+    if problems:
+        raise RefusalError(*problems)
 
 
 class Images:
     """One connection, and what was changed through it; in check mode nothing is."""
 
-    def __init__(self, cloud: Connection, *, check_mode: bool) -> None:
-        self.cloud = cloud
+    def __init__(self, glance: Proxy, project: str, *, check_mode: bool) -> None:
+        self.glance = glance
+        self.project = project
         self.check_mode = check_mode
         self.changes: list[str] = []
-        self.project: str = cloud.current_project_id
         self.made: dict[str, str] = {}
 
     def ensure(self, entry: dict[str, Any]) -> None:
         """Upload an image that is not there, hide those it replaces, and give it its properties."""
-        mine = [image for image in self._named(entry["name"]) if CHECKSUM in image.properties]
-        same = [image for image in mine if image.properties[CHECKSUM] == entry["checksum"].lower()]
-        found = next((image for image in same if image.status == "active"), None)
+        mine = [image for image in self._named(entry["name"]) if CHECKSUM in image]
+        same = [image for image in mine if image[CHECKSUM] == entry["checksum"].lower()]
+        found = next((image for image in same if image["status"] == "active"), None)
         wanted = self._wanted(entry)
         if found is None:
-            found = self._uploaded(entry, wanted, [image for image in same if image.status != "active"])
+            self.made[entry["name"]] = self._uploaded(entry, wanted, same)
         else:
-            self._correct(found, wanted, entry["visibility"])
+            self.made[entry["name"]] = found["id"]
+            self._correct(found, {"os_hidden": False, "visibility": entry["visibility"], **wanted})
         for old in mine:
-            if old not in same and not old.is_hidden and self._changing(f"{entry['name']} hidden: replaced"):
-                self.cloud.image.update_image(old.id, is_hidden=True)
-        self.made[entry["name"]] = found.id if found else ""
+            if old not in same:
+                self._correct(old, {"os_hidden": True})
 
     def is_there(self, entry: dict[str, Any]) -> bool:
         """Tell whether an image with the stated checksum needs no upload."""
         return bool(entry["checksum"]) and any(
-            image.status == "active" and image.properties.get(CHECKSUM) == entry["checksum"].lower()
+            image["status"] == "active" and image.get(CHECKSUM) == entry["checksum"].lower()
             for image in self._named(entry["name"])
         )
 
-    def _named(self, name: str) -> list[Image]:
-        images = self.cloud.image
-        visible = list(images.images(name=name, owner=self.project))
-        return visible + list(images.images(name=name, owner=self.project, is_hidden=True))
+    def _named(self, name: str) -> list[Facts]:
+        found: list[Facts] = []
+        for hidden in ("false", "true"):
+            query = {"name": name, "owner": self.project, "os_hidden": hidden, "limit": "100"}
+            found += _checked(self.glance.get("/images", params=query)).json()["images"]
+        return found
 
-    def _wanted(self, entry: dict[str, Any]) -> dict[str, str]:
+    def _wanted(self, entry: dict[str, Any]) -> Facts:
         """Return the properties of an image; the IDs of its kernel and ramdisk are among them."""
         parts = {f"{part}_id": self._identity(entry[part]) for part in ("kernel", "ramdisk") if entry[part]}
         own = {key: str(value) for key, value in entry["properties"].items()}
@@ -225,72 +242,69 @@ class Images:
     def _identity(self, name: str) -> str:
         if name in self.made:
             return self.made[name]
-        found = next((image for image in self._named(name) if image.status == "active"), None)
+        found = next((image for image in self._named(name) if image["status"] == "active"), None)
         if found is None:
             fix = "list it before the image that needs it"
             raise RefusalError(problem(f"there is no image {name}", "images", fix))
-        return str(found.id)
+        return str(found["id"])
 
-    def _uploaded(
-        self, entry: dict[str, Any], properties: dict[str, str], broken: list[Image]
-    ) -> Image | None:
-        """Upload a file; an upload that was cut off is removed, and so is one whose bytes arrive changed."""
+    def _uploaded(self, entry: dict[str, Any], properties: Facts, broken: list[Facts]) -> str:
+        """Upload a file and return its image's ID; what an upload left that was cut off is removed."""
         if not self._changing(f"{entry['name']} uploaded"):
-            return None
+            return ""
         for image in broken:
-            self.cloud.image.delete_image(image.id)
-        container = entry["format"] if entry["format"] in ("aki", "ari") else "bare"
-        made = self.cloud.image.create_image(
-            entry["name"],
-            disk_format=entry["format"],
-            container_format=container,
-            visibility=entry["visibility"],
-            allow_duplicates=True,
-            disable_vendor_agent=False,
-            meta=properties,
-        )
-        with Path(entry["file"]).open("rb") as stream:
-            answer = made.upload(self.cloud.image, data=stream)
-        stored = self.cloud.image.get_image(made.id)
-        if answer.status_code >= 400 or stored.status != "active" or not self._whole(stored, entry["file"]):
-            self.cloud.image.delete_image(made.id)
-            fix = "read glance's journal: journalctl -u glance-api"
-            said = answer.text.strip()[:300] or f"its status is {stored.status}"
-            raise RefusalError(problem(f"glance did not store {entry['name']}: {said}", entry["file"], fix))
-        return stored
-
-    def _whole(self, stored: Image, file: str) -> bool:
-        with Path(file).open("rb") as stream:
-            return bool(stored.hash_value == hashlib.file_digest(stream, stored.hash_algo).hexdigest())
-
-    def _correct(self, found: Image, wanted: dict[str, str], visibility: str) -> None:
-        differing: dict[str, object] = {
-            key: value for key, value in wanted.items() if _property(found, key) != value
+            _checked(self.glance.delete(f"/images/{image['id']}"))
+        wanted = {
+            "name": entry["name"],
+            "disk_format": entry["format"],
+            "container_format": entry["format"] if entry["format"] in ("aki", "ari") else "bare",
+            "visibility": entry["visibility"],
         }
-        if found.visibility != visibility:
-            differing["visibility"] = visibility
-        if found.is_hidden:
-            differing["is_hidden"] = False
-        if differing and self._changing(f"{found.name}: {', '.join(sorted(differing))}"):
-            self.cloud.image.update_image(found.id, **differing)
+        made = _checked(self.glance.post("/images", json={**wanted, **properties})).json()
+        with Path(entry["file"]).open("rb") as stream:
+            headers = {"Content-Type": "application/octet-stream"}
+            answer = self.glance.put(f"/images/{made['id']}/file", data=stream, headers=headers)
+        stored = _checked(self.glance.get(f"/images/{made['id']}")).json()
+        if answer.status_code >= 400 or not _whole(stored, entry["file"]):
+            _checked(self.glance.delete(f"/images/{made['id']}"))
+            said = answer.text.strip()[:300] or f"its status is {stored['status']}"
+            fix = "read glance's journal: journalctl -u glance-api"
+            raise RefusalError(problem(f"glance did not store {entry['name']}: {said}", entry["file"], fix))
+        return str(made["id"])
+
+    def _correct(self, found: Facts, wanted: Facts) -> None:
+        differing = {key: value for key, value in wanted.items() if found.get(key) != value}
+        if not differing or not self._changing(f"{found['name']}: {', '.join(sorted(differing))}"):
+            return
+        patch = [
+            {"op": "replace" if key in found else "add", "path": f"/{key}", "value": value}
+            for key, value in differing.items()
+        ]
+        _checked(self.glance.patch(f"/images/{found['id']}", json=patch, headers={"Content-Type": PATCH}))
 
     def _changing(self, what: str) -> bool:
         self.changes.append(what)
         return not self.check_mode
 
 
-def _property(image: Image, name: str) -> str | None:
-    """Return a property; the SDK knows some by name and keeps the rest together."""
-    value = image.properties.get(name, getattr(image, name, None))
-    return None if value is None else str(value)
+def _whole(stored: Facts, file: str) -> bool:
+    """Tell whether what glance holds is the file, by glance's own checksum."""
+    if stored["status"] != "active":
+        return False
+    with Path(file).open("rb") as stream:
+        digest = hashlib.file_digest(stream, stored["os_hash_algo"])
+    return bool(stored["os_hash_value"] == digest.hexdigest())
+
+
+def _checked(answer: Any) -> Any:
+    """Return an HTTP answer that is no refusal."""
+    openstack.exceptions.raise_from_response(answer)
+    return answer
 
 
 def apply(images: Images, entries: list[dict[str, Any]]) -> None:
     """Check every file that would be uploaded, then make everything that is wanted."""
-    missing = [entry for entry in entries if not images.is_there(entry)]
-    problems = [said for entry in missing if (said := file_problem(entry))]
-    if problems:
-        raise RefusalError(*problems)
+    check_files([entry for entry in entries if not images.is_there(entry)])
     for entry in entries:
         images.ensure(entry)
 
@@ -301,7 +315,7 @@ def connected(patience_s: float) -> Connection:
     while True:
         cloud = openstack.connect(cloud="site", api_timeout=ANSWER_S)
         try:
-            list(cloud.image.images(limit=1, paginated=False))
+            _checked(cloud.image.get("/images", params={"limit": "1"}))
         except (openstack.exceptions.SDKException, exceptions.ClientException):
             if time.monotonic() > end:
                 raise
@@ -317,7 +331,7 @@ def main() -> None:
         module.fail_json(msg=missing_required_lib("openstacksdk"))
     try:
         cloud = connected(0 if module.check_mode else PATIENCE_S)
-        images = Images(cloud, check_mode=module.check_mode)
+        images = Images(cloud.image, cloud.current_project_id, check_mode=module.check_mode)
         apply(images, module.params["images"])
     except RefusalError as refusal:
         module.fail_json(msg=str(refusal))
