@@ -108,6 +108,14 @@ def _loadbalancer(site: Site) -> Variables:
             _http(site, "nova", 8775, "/", name="nova-metadata"),
             _http(site, "nova", 6080, "/vnc_lite.html", name="novnc"),
         ],
+        "loadbalancer_pages": [
+            {
+                "path": "/horizon",
+                "port": 8443,
+                "members": members(site, "horizon"),
+                "check": "/horizon/auth/login/",
+            }
+        ],
     }
 
 
