@@ -149,15 +149,17 @@ def heads(scripts: Path) -> set[str]:
     ancestors: set[str] = set()
     for script in scripts.rglob("*.py"):
         values = _literals(script)
-        revision, down = values.get("revision"), values.get("down_revision")
+        revision = values.get("revision")
         if isinstance(revision, str):
             revisions.add(revision)
-            ancestors |= {down} if isinstance(down, str) else set(down or ())
+            # A revision of another branch that this one waits for leaves the table too.
+            for older in (values.get("down_revision"), values.get("depends_on")):
+                ancestors |= {older} if isinstance(older, str) else set(older or ())
     return revisions - ancestors
 
 
 def _literals(script: Path) -> dict[str, str | tuple[str, ...] | None]:
-    """Return the module's revision and down_revision, where they are literals."""
+    """Return the module's revision, down_revision and depends_on, where they are literals."""
     found = {}
     for statement in ast.parse(script.read_text()).body:
         if isinstance(statement, ast.Assign):
@@ -167,7 +169,7 @@ def _literals(script: Path) -> dict[str, str | tuple[str, ...] | None]:
         else:
             continue
         for target in targets:
-            if isinstance(target, ast.Name) and target.id in ("revision", "down_revision"):
+            if isinstance(target, ast.Name) and target.id in ("revision", "down_revision", "depends_on"):
                 found[target.id] = ast.literal_eval(value)
     return found
 
