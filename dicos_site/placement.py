@@ -39,6 +39,7 @@ SERVICES: tuple[Service, ...] = (
     Service("keystone", ("controller",)),
     Service("placement", ("controller",)),
     Service("glance", ("controller",)),
+    Service("guest_image", ("controller",)),
     Service("cinder", ("controller",)),
     Service("ovn", ("controller",), quorum=True),
     Service("neutron", ("controller",)),
