@@ -2,6 +2,7 @@
 
 from dicos_site.model import Host, Site
 from dicos_site.placement import hosts_of
+from dicos_site.ports import APIS
 from dicos_site.variables.common import Variables, members, secret, vip_fqdn
 
 # Debian's own files name it so, wherever a service is not told otherwise.
@@ -33,7 +34,8 @@ def host_options(site: Site, host: Host) -> Variables:
     return {
         "openstack_address": str(host.address),
         "openstack_fqdn": site.fqdn(host.name),
-        "openstack_administrator": host in hosts_of(site, "keystone"),
+        # Who puts a service into the catalogue: every host that runs one.
+        "openstack_administrator": any(host in hosts_of(site, service) for service in APIS),
     }
 
 

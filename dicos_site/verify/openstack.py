@@ -74,7 +74,8 @@ def part_checks(site: Site, lists: Lists) -> Iterator[Check]:
             yield _judged(
                 "CLOUD_SERVICES", host.name, {name: (name,) for name in wanted}, _of(host, services)
             )
-    yield _judged("CLOUD_SERVICES", "", _shared(site), _of_nobody(site, services), among=services)
+    shared = {SHARED: (SHARED,)} if hosts_of(site, "cinder") else {}
+    yield _judged("CLOUD_SERVICES", "", shared, _of_nobody(site, services), among=services)
     for host in hosts_of(site, "ovn_controller"):
         yield _judged("CLOUD_AGENTS", host.name, AGENTS, _of(host, known["neutron"]))
 
@@ -91,16 +92,12 @@ def _judged(
     wrong = [f"no {word}" for word, names in wanted.items() if not there & set(names)]
     wrong += [f"{_named(part, host)} is down" for part in own if not part["up"]]
     wrong += [f"{_named(part, host)} is disabled" for part in own if not part["enabled"]]
-    good = ", ".join(sorted({part["name"] for part in own} or set(wanted))) or "none that no host has"
+    good = ", ".join(sorted({part["name"] for part in own} or set(wanted)))
     return check(code, host, not wrong, "; ".join(wrong) or f"up: {good}")
 
 
 def _named(part: Part, host: str) -> str:
     return part["name"] if host else f"{part['name']} of {part['host']}"
-
-
-def _shared(site: Site) -> dict[str, tuple[str, ...]]:
-    return {SHARED: (SHARED,)} if hosts_of(site, "cinder") else {}
 
 
 def _of(host: Host, parts: Iterable[Part]) -> list[Part]:
