@@ -21,6 +21,7 @@ from dicos_site.verify import (
     ldap,
     loadbalancer,
     memcached,
+    openstack,
     rabbitmq,
 )
 from dicos_site.verify.context import Context, Question
@@ -43,6 +44,7 @@ STAGE_CHECKS: dict[str, tuple[Source, ...]] = {
         memcached.checks,
     ),
     "storage": (certificates.checks, firewall.checks, loadbalancer.checks, ceph.checks),
+    "cloud": (certificates.checks, firewall.checks, loadbalancer.checks, openstack.checks),
 }
 READING: tuple[Source, ...] = (
     hosts.checks,
@@ -53,6 +55,7 @@ READING: tuple[Source, ...] = (
     ldap.status_checks,
     memcached.status_checks,
     ceph.status_checks,
+    openstack.status_checks,
 )
 
 
