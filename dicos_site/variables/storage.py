@@ -126,7 +126,21 @@ def _entities() -> list[dict[str, object]]:
         "mds": "allow rw fsname=science",
         "osd": "allow rw tag cephfs data=science",
     }
-    return [*bootstrap, {"name": "client.science", "key": secret("ceph_science"), "caps": science}]
+    return [
+        *bootstrap,
+        {"name": "client.science", "key": secret("ceph_science"), "caps": science},
+        _images_user("glance", "profile rbd pool=images"),
+        _images_user(
+            "cinder", "profile rbd pool=volumes, profile rbd pool=vms, profile rbd-read-only pool=images"
+        ),
+        _images_user("cinder_backup", "profile rbd pool=backups"),
+    ]
+
+
+def _images_user(name: str, osd: str) -> dict[str, object]:
+    """Return a user of block images: of its pools only."""
+    caps = {"mon": "profile rbd", "osd": osd, "mgr": osd.replace("profile rbd-read-only", "profile rbd")}
+    return {"name": f"client.{name}", "key": secret(f"ceph_{name}"), "caps": caps}
 
 
 def _pools(site: Site) -> list[dict[str, object]]:
