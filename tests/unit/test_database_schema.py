@@ -36,3 +36,9 @@ def test_a_script_with_types_counts_and_one_that_is_no_migration_does_not(tmp_pa
     (tmp_path / "typed.py").write_text('revision: str = "a1"\ndown_revision: str | None = None\n')
     (tmp_path / "helper.py").write_text("revision = None\n\n\ndef help_out():\n    pass\n")
     assert heads(tmp_path) == {"a1"}
+
+
+def test_a_branch_that_another_waits_for_is_no_newest_revision(tmp_path: Path) -> None:
+    script(tmp_path, "expand1", "None")
+    script(tmp_path, "contract1", 'None\ndepends_on = "expand1"')
+    assert heads(tmp_path) == {"contract1"}
