@@ -106,7 +106,7 @@ def _loadbalancer(site: Site) -> Variables:
             _http(site, "ceph_rgw", 7480, "/swift/healthcheck"),
             *(_http(site, service, number, HEALTH[service]) for service, number in APIS.items()),
             _http(site, "nova", 8775, "/", name="nova-metadata"),
-            _http(site, "nova", 6080, "/vnc_lite.html", name="novnc"),
+            _http(site, "nova", 6080, "/vnc_lite.html", name="nova-novnc"),
         ],
         "loadbalancer_pages": [
             {

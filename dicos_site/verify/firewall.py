@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv4Network
 
 from dicos_site.errors import UnreachableError
 from dicos_site.model import Host, Site
+from dicos_site.placement import hosts_of
 from dicos_site.ports import Rule, rules
 from dicos_site.report import Check, check
 from dicos_site.stages import until
@@ -53,6 +54,8 @@ def probes(site: Site, stage: str) -> list[Probe]:
     Where the services of a stage are not there yet, nobody need listen on their ports.
     """
     deployed = until(stage)
+    # Whoever has the VIP reaches its ports from within, whatever the firewall says.
+    balancers = hosts_of(site, "loadbalancer")
     return [
         Probe(
             source.name,
@@ -67,6 +70,7 @@ def probes(site: Site, stage: str) -> list[Probe]:
         if source != target
         for rule in rules(site, target)
         if rule.protocol != "vrrp"
+        and not (rule.destination and source in balancers and not _may(source, rule))
     ]
 
 
