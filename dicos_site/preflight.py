@@ -47,12 +47,7 @@ UNITS: Mapping[str, frozenset[str]] = {
     "placement": frozenset({"placement-api.service"}),
     "glance": frozenset({"glance-api.service"}),
     "cinder": frozenset({"cinder-api.service"}),
-    "ovn": frozenset({"ovn-ovsdb-server-nb.service", "ovn-ovsdb-server-sb.service"}),
-    "neutron": frozenset({"neutron-api.service"}),
-    "nova": frozenset({"nova-api.service", "nova-api-metadata.service", "nova-novncproxy.service"}),
     "horizon": frozenset({"apache2.service"}),
-    "ovn_controller": frozenset({"openvswitch-switch.service", "ovs-vswitchd.service"}),
-    "nova_compute": frozenset({"libvirtd.service"}),
 }
 _EVERY = frozenset({"0.0.0.0", "*", "::"})  # noqa: S104, compared with what hosts report
 

@@ -44,7 +44,6 @@ CODES: tuple[Code, ...] = (
     Code("CEPH_S3", "storage", "critical"),
     Code("CLOUD_APIS", "cloud", "critical"),
     Code("CLOUD_SERVICES", "cloud", "critical"),
-    Code("CLOUD_AGENTS", "cloud", "critical"),
 )
 _BY_NAME = {code.name: code for code in CODES}
 

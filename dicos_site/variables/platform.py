@@ -12,10 +12,7 @@ HEALTH = {
     "placement": "/",
     "glance": "/healthcheck",
     "cinder": "/healthcheck",
-    "neutron": "/",
-    "nova": "/",
 }
-EXTRA_DATABASES = {"nova": ("nova_api", "nova", "nova_cell0")}
 
 
 def site_options(site: Site) -> Variables:
@@ -105,8 +102,6 @@ def _loadbalancer(site: Site) -> Variables:
             _balanced(site, "ldap", 636, check="ldap"),
             _http(site, "ceph_rgw", 7480, "/swift/healthcheck"),
             *(_http(site, service, number, HEALTH[service]) for service, number in APIS.items()),
-            _http(site, "nova", 8775, "/", name="nova-metadata"),
-            _http(site, "nova", 6080, "/vnc_lite.html", name="nova-novnc"),
         ],
         "loadbalancer_pages": [
             {
@@ -156,9 +151,8 @@ def _mariadb(site: Site) -> Variables:
         "mariadb_client_cidr": str(site.networks.management.cidr),
         **(_mariadb_in_the_lab() if site.substrate == "incus" else {}),
         "mariadb_databases": [
-            {"name": name, "user": user, "password": secret(f"mariadb_{user}"), "privileges": "ALL"}
-            for user in ("site", *DATABASES)
-            for name in EXTRA_DATABASES.get(user, (user,))
+            {"name": name, "user": name, "password": secret(f"mariadb_{name}"), "privileges": "ALL"}
+            for name in ("site", *DATABASES)
         ],
     }
 
@@ -175,7 +169,7 @@ def _rabbitmq(site: Site) -> Variables:
         "rabbitmq_cookie": secret("rabbitmq_cookie"),
         "rabbitmq_users": [
             {"name": name, "password": secret(f"rabbitmq_{name}"), "vhost": name}
-            for name in ("site", "cinder", "neutron", "nova")
+            for name in ("site", "cinder")
         ],
     }
 

@@ -1,4 +1,4 @@
-"""OpenStack: every API answers on every controller and on the VIP; every service and agent is up."""
+"""OpenStack: every API answers on every controller and on the VIP; every service is up."""
 
 import http.client
 import json
@@ -20,24 +20,17 @@ PROBE_S = 60
 VERSIONS = {"keystone": "/v3"}
 # Several versions are offered with 300, RFC 9110 15.4.1.
 ANSWERS = (200, 300)
-# What must be on each host of a role, by the name that nova and cinder give it.
+# What must be on each host of a role, by the name that its API gives it.
 SERVICES = {
-    "nova": ("nova-conductor", "nova-scheduler"),
     "cinder": ("cinder-scheduler",),
-    "nova_compute": ("nova-compute",),
 }
 # All of its hosts may share one name, because any of them can do the work of another.
 SHARED = "cinder-volume"
-# An agent of a host that leads machines to the outside calls itself a gateway.
-AGENTS = {
-    "OVN controller": ("OVN Controller agent", "OVN Controller Gateway agent"),
-    "metadata agent": ("OVN Metadata agent",),
-}
-CODES = ("CLOUD_SERVICES", "CLOUD_AGENTS")
+CODES = ("CLOUD_SERVICES",)
 
 
 class Part(TypedDict):
-    """A service or agent as nova, cinder or neutron lists it."""
+    """A service as its API lists it."""
 
     name: str
     host: str
@@ -62,12 +55,12 @@ status_checks = checks
 
 
 def part_checks(site: Site, lists: Lists) -> Iterator[Check]:
-    """Return for each host whether its services and agents are there, up and enabled."""
+    """Return for each host whether its services are there, up and enabled."""
     unanswered = [f"{name}: {answer}" for name, answer in lists.items() if isinstance(answer, str)]
     if unanswered:
         raise UnreachableError(Problem("; ".join(unanswered)))
     known = cast("Mapping[str, list[Part]]", lists)
-    services = [*known["nova"], *known["cinder"]]
+    services = known["cinder"]
     for host in site.hosts:
         wanted = [name for role, names in SERVICES.items() if host in hosts_of(site, role) for name in names]
         if wanted:
@@ -76,8 +69,6 @@ def part_checks(site: Site, lists: Lists) -> Iterator[Check]:
             )
     shared = {SHARED: (SHARED,)} if hosts_of(site, "cinder") else {}
     yield _judged("CLOUD_SERVICES", "", shared, _of_nobody(site, services), among=services)
-    for host in hosts_of(site, "ovn_controller"):
-        yield _judged("CLOUD_AGENTS", host.name, AGENTS, _of(host, known["neutron"]))
 
 
 def _judged(

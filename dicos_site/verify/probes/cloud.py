@@ -1,4 +1,4 @@
-"""The cloud's own lists of its services and agents, asked as administrator of a controller in one process."""
+"""The cloud's own lists of its services, asked as administrator of a controller in one process."""
 
 import json
 import sys
@@ -11,12 +11,10 @@ Entry = dict[str, object]
 
 
 def main() -> None:
-    """Print {"nova", "cinder", "neutron"}, each [{"name", "host", "up", "enabled"}] or the reason why not."""
+    """Print {"cinder": [{"name", "host", "up", "enabled"}] or the reason why not}."""
     cloud = openstack.connect(cloud="site", api_timeout=TIMEOUT_S)
     questions: dict[str, Callable[[], list[Entry]]] = {
-        "nova": lambda: services(cloud.compute.services()),
         "cinder": lambda: services(cloud.block_storage.services()),
-        "neutron": lambda: agents(cloud.network.agents()),
     }
     json.dump({name: answer(question) for name, question in questions.items()}, sys.stdout)
 
@@ -30,22 +28,9 @@ def answer(question: Callable[[], list[Entry]]) -> list[Entry] | str:
 
 
 def services(found: Iterable[openstack.resource.Resource]) -> list[Entry]:
-    """Return the services of nova or cinder."""
+    """Return the services of an API."""
     return [
         {"name": one.binary, "host": one.host, "up": one.state == "up", "enabled": one.status == "enabled"}
-        for one in found
-    ]
-
-
-def agents(found: Iterable[openstack.resource.Resource]) -> list[Entry]:
-    """Return the agents of neutron."""
-    return [
-        {
-            "name": one.agent_type,
-            "host": one.host,
-            "up": bool(one.is_alive),
-            "enabled": bool(one.is_admin_state_up),
-        }
         for one in found
     ]
 
