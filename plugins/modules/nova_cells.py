@@ -209,7 +209,9 @@ def _failure(work: Work, timeout_s: int) -> str:
         return ""
     lines = (ended.stdout + ended.stderr).strip().splitlines()[-3:] or [f"exit code {ended.returncode}"]
     what = f"{' '.join(work.command[:3])} fails for {work.name}: {' / '.join(lines)}"
-    return problem(what, work.name, f"run it by hand as user nova: {' '.join(work.command)}")
+    fix = f"run it by hand as user nova: {' '.join(work.command)}"
+    refusal: str = problem(what, work.name, fix)
+    return refusal
 
 
 if __name__ == "__main__":

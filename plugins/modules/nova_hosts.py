@@ -81,7 +81,8 @@ def _said(error: Exception, config: str) -> str:
     if isinstance(error, RefusalError):
         return str(error)
     what = f"nova's databases do not answer: {error.args[-1]}"
-    return problem(what, config, "see docs/runbooks/GALERA_WRITER.md")
+    refusal: str = problem(what, config, "see docs/runbooks/GALERA_WRITER.md")
+    return refusal
 
 
 def _converge(module: AnsibleModule) -> list[str]:
