@@ -138,7 +138,7 @@ def test_cinder_and_libvirt_mean_the_same_key() -> None:
 
 def test_a_host_keeps_memory_and_cores_for_its_osds() -> None:
     site = description.parse(EXAMPLE)
-    node = next(host for host in site.hosts if host.kind == "node")
+    node = next(host for host in site.hosts if host.disks)
     variables = host_variables(site, node)
     assert variables["nova_compute_reserved_memory_mib"] == 4096 + 5120 * len(node.disks)
     assert variables["nova_compute_reserved_cores"] == 1 + len(node.disks)
