@@ -21,6 +21,7 @@ from dicos_site.verify import (
     memcached,
     openstack,
     rabbitmq,
+    tenant,
 )
 from dicos_site.verify.context import Context, Question
 
@@ -41,7 +42,7 @@ STAGE_CHECKS: dict[str, tuple[Source, ...]] = {
         ldap.checks,
         memcached.checks,
     ),
-    "cloud": (openstack.checks,),
+    "cloud": (openstack.checks, tenant.checks),
 }
 READING: tuple[Source, ...] = (
     hosts.checks,
