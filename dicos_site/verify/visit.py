@@ -104,13 +104,19 @@ class Visit:
     def pinged(self, address: str, seconds: float) -> "Iterator[Pings]":
         """Yield pings of an address, five a second, which end with the block or after some seconds."""
         with ThreadPoolExecutor(1) as pool:
-            pings = Pings(self.context, self.pinger, self.name)
+            pings = Pings(self.context, self.pinger, f"/run/{self.name}.stop")
             pings.answer = pool.submit(pings.ask, address, seconds)
             try:
                 yield pings
             finally:
                 with suppress(SiteError):
                     pings.end()
+
+    def seconds_until_ping(self, address: str, seconds: float) -> float:
+        """Return how long an address takes to answer from outside; `seconds` where it does not."""
+        start = time.monotonic()
+        first = Pings(self.context, self.pinger, "").ask(address, seconds)["first"]
+        return seconds if first is None else time.monotonic() - start
 
     def _question(self) -> dict[str, object]:
         domain = people_domain(self.site)
@@ -168,12 +174,11 @@ class Pings:
 
     answer: Future[dict[str, object]]
 
-    def __init__(self, context: Context, host: str, name: str) -> None:
-        self.context, self.host = context, host
-        self.stop = f"/run/{name}.stop"
+    def __init__(self, context: Context, host: str, stop: str) -> None:
+        self.context, self.host, self.stop = context, host, stop
 
     def ask(self, address: str, seconds: float) -> dict[str, object]:
-        """Ping until told to stop; return what probes/ping.py says."""
+        """Ping until the file is there, or without one until the first answer; return what ping.py says."""
         result = self.context.remote.script(
             self.host, probe("ping"), address, str(seconds), self.stop, timeout_s=seconds + 30
         )

@@ -1,4 +1,4 @@
-"""[address, seconds, file] → an ICMP echo request every INTERVAL_S, until the file is there or time is up."""
+"""[address, seconds, file] → ICMP echo requests until the file is there, or without one the first answer."""
 
 import json
 import os
@@ -18,19 +18,21 @@ REQUEST, REPLY = 8, 0
 
 def main() -> None:
     """Print {"first", "sent", "lost"}: the first answer, how many requests since, and which were in vain."""
-    address, seconds, stop = sys.argv[1], float(sys.argv[2]), Path(sys.argv[3])
+    address, seconds, stop = sys.argv[1], float(sys.argv[2]), sys.argv[3]
     asked: dict[int, float] = {}
     answered: dict[int, float] = {}
     identity = os.getpid() & 0xFFFF
     with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as connection:
         end = time.time() + seconds
-        while time.time() < end and not stop.exists():
+        while time.time() < end and not (Path(stop).exists() if stop else answered):
             number = len(asked) & 0xFFFF
             asked[number] = time.time()
             ask(connection, address, identity, number)
             listen(connection, address, identity, answered, INTERVAL_S)
-        listen(connection, address, identity, answered, ANSWER_S)
-    stop.unlink(missing_ok=True)
+        if stop:
+            listen(connection, address, identity, answered, ANSWER_S)
+    if stop:
+        Path(stop).unlink(missing_ok=True)
     json.dump(judged(asked, answered), sys.stdout)
 
 
