@@ -96,7 +96,7 @@ def ensure(neutron: Proxy, wanted: dict[str, str], *, check_mode: bool) -> list[
             return changes
         network = neutron.create_network(name=wanted["name"], **fixed, **loose)
     else:
-        _refuse_other(network, fixed, f"network {wanted['name']}")
+        refuse_other(network, fixed, f"network {wanted['name']}")
         if differing := differences(network, loose):
             changes += [f"network {wanted['name']}: {key}" for key in differing]
             if not check_mode:
@@ -116,7 +116,7 @@ def _ensure_subnet(neutron: Proxy, network: str, wanted: dict[str, str], *, chec
         if not check_mode:
             neutron.create_subnet(name=name, network_id=network, ip_version=4, cidr=wanted["cidr"], **loose)
         return [f"subnet {name}"]
-    _refuse_other(found, {"cidr": wanted["cidr"]}, f"subnet {name}")
+    refuse_other(found, {"cidr": wanted["cidr"]}, f"subnet {name}")
     differing = differences(found, loose)
     if differing and not check_mode:
         neutron.update_subnet(found, **differing)
@@ -128,13 +128,15 @@ def differences(found: Resource, wanted: Mapping[str, object]) -> dict[str, obje
     return {key: value for key, value in wanted.items() if getattr(found, key) != value}
 
 
-def _refuse_other(found: Resource, fixed: dict[str, str], where: str) -> None:
+def refuse_other(found: Resource, fixed: dict[str, str], where: str) -> None:
     """RefusalError where something differs that cannot change under the machines that use it."""
+    kind, name = where.split()
     problems = [
         problem(
             f"its {key.removeprefix('provider_')} is {getattr(found, key)}, rack.yml says {value}",
             where,
-            f"put rack.yml back, or free its addresses and delete it: openstack --os-cloud site {where}",
+            "put rack.yml back, or delete it when nobody uses it: "
+            f"openstack --os-cloud site {kind} delete {name}",
         )
         for key, value in fixed.items()
         if getattr(found, key) != value
