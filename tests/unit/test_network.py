@@ -5,9 +5,12 @@ from ipaddress import IPv4Address
 from types import SimpleNamespace
 
 import pytest
-from ansible.module_utils.host_paths import RefusalError
 
 import tests.modules  # noqa: F401  (finds what the modules share)
+
+# isort: split
+from ansible.module_utils.host_paths import RefusalError
+
 from dicos_site import description
 from dicos_site.variables import host_variables, site_variables
 from dicos_site.variables.network import link_local
