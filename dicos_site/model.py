@@ -82,6 +82,13 @@ class Disk(Frozen):
         description="a whole disk by its stable path, below /dev/disk/by-id/ or /dev/disk/by-path/",
         examples=["/dev/disk/by-id/wwn-0x5000c500a1b2c3d4"],
     )
+    wipe: bool = Field(
+        False,
+        strict=True,
+        title="permission",
+        description="true: what is on the disk may be destroyed; else a disk that holds anything is refused",
+        examples=[True],
+    )
     size_gib: Annotated[int, Field(strict=True, ge=1, le=65536)] | None = Field(
         None, title="size", description="the size in GiB of a disk that the lab makes", examples=[10]
     )

@@ -96,7 +96,8 @@ def _placement(hosts: tuple[NewHost, ...]) -> Mapping[str, str]:
     others = [host.name for host in hosts if host.kind != "controller"]
     if len(members) % 2 or not others:
         return {}
-    return {"galera_arbiter": others[-1], "rabbitmq": ", ".join([*members, others[-1]])}
+    voters = ", ".join([*members, others[-1]])
+    return {"galera_arbiter": others[-1], "rabbitmq": voters, "ceph_mon": voters}
 
 
 def _provider(text: str) -> NewProvider | None:

@@ -2,16 +2,24 @@
 
 from dataclasses import dataclass
 
-from dicos_site.model import KINDS, Host, Kind, Site
+from dicos_site.model import KINDS, STORAGE_KINDS, Host, Kind, Site
 
 
 @dataclass(frozen=True)
 class Service:
-    """One role that the model places: on which kinds of host, and whether its members vote."""
+    """One role that the model places: on which kinds of host, and whether its members vote.
+
+    `beside` names services whose hosts need this one too, wherever they are placed.
+    """
 
     name: str
     kinds: tuple[Kind, ...]
     quorum: bool = False
+    beside: tuple[str, ...] = ()
+
+
+# Who holds or uses the data of Ceph.
+CEPH_KINDS: tuple[Kind, ...] = ("controller", "node", "storage", "compute")
 
 
 SERVICES: tuple[Service, ...] = (
@@ -23,6 +31,12 @@ SERVICES: tuple[Service, ...] = (
     Service("rabbitmq", ("controller",), quorum=True),
     Service("memcached", ("controller",)),
     Service("ldap", ("controller",)),
+    Service("ceph", CEPH_KINDS, beside=("ceph_mon", "ceph_mgr", "ceph_osd", "ceph_mds", "ceph_rgw")),
+    Service("ceph_mon", ("controller",), quorum=True),
+    Service("ceph_mgr", ("controller",)),
+    Service("ceph_osd", STORAGE_KINDS),
+    Service("ceph_mds", ("controller",)),
+    Service("ceph_rgw", ("controller",)),
 )
 SERVICE_NAMES = tuple(service.name for service in SERVICES)
 
@@ -31,8 +45,9 @@ def hosts_of(site: Site, service: str) -> tuple[Host, ...]:
     """Return the hosts that run a service, in the order of rack.yml: `placement:` first, else by kind."""
     if service in site.placement:
         return tuple(host for host in site.hosts if host.name in site.placement[service])
-    kinds = next(entry.kinds for entry in SERVICES if entry.name == service)
-    return tuple(host for host in site.hosts if host.kind in kinds)
+    entry = next(entry for entry in SERVICES if entry.name == service)
+    needed = {host.name for other in entry.beside for host in hosts_of(site, other)}
+    return tuple(host for host in site.hosts if host.kind in entry.kinds or host.name in needed)
 
 
 def services_of(site: Site, host: Host) -> tuple[str, ...]:

@@ -17,6 +17,8 @@ class Port:
     """A listening port: of a service, or of the VIP that the service's hosts carry.
 
     `sources` names groups of hosts; "management" is the management network, "everyone" any address.
+    `last` is the end of a range of ports of which a service takes what it needs; `stage` is the one after
+    which somebody listens.
     """
 
     service: str
@@ -26,6 +28,8 @@ class Port:
     protocol: Protocol = "tcp"
     on_vip: bool = False
     tls: bool = False
+    last: int = 0
+    stage: str = "platform"
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class Rule:
     number: int
     sources: tuple[str, ...]
     destination: IPv4Address | None
+    last: int = 0
+    stage: str = "platform"
 
 
 PORTS: tuple[Port, ...] = (
@@ -63,6 +69,13 @@ PORTS: tuple[Port, ...] = (
     Port("rabbitmq", "distribution", 25672, ("rabbitmq",), tls=True),
     Port("memcached", "memcached", 11211, ("controller",), tls=True),
     Port("ldap", "ldaps", 636, (MANAGEMENT,), tls=True),
+    # Ceph encrypts by itself (msgr2, secure mode); the old protocol on 6789 is off.
+    Port("ceph_mon", "ceph-mon", 3300, ("ceph",), stage="storage"),
+    Port("ceph_mgr", "ceph-mgr", 6800, ("ceph",), last=6815, stage="storage"),
+    Port("ceph_mds", "ceph-mds", 6816, ("ceph",), last=6831, stage="storage"),
+    Port("ceph_osd", "ceph-osd", 6832, ("ceph",), last=7331, stage="storage"),
+    Port("ceph_rgw", "ceph-rgw", 7480, ("loadbalancer",), tls=True, stage="storage"),
+    Port("loadbalancer", "s3-vip", 7480, (EVERYONE,), on_vip=True, tls=True, stage="storage"),
 )
 
 
@@ -79,7 +92,8 @@ def rules(site: Site, host: Host) -> tuple[Rule, ...]:
 def _rule(site: Site, port: Port) -> Rule:
     destination = site.networks.management.vip if port.on_vip else None
     number = site.ssh.port if port.name == "ssh" else port.number
-    return Rule(port.name, port.protocol, number, _addresses(site, port.sources), destination)
+    sources = _addresses(site, port.sources)
+    return Rule(port.name, port.protocol, number, sources, destination, port.last, port.stage)
 
 
 def _addresses(site: Site, sources: tuple[str, ...]) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from dicos_site.errors import Problem
 from dicos_site.model import Host, Kind, Site
 from dicos_site.placement import hosts_of, services_of
 from dicos_site.ports import PORTS, rules
+from dicos_site.variables.storage import osd_uuid
 
 OS = "debian 13"
 # A certificate made now must be valid on every host, and logs of several hosts must be comparable.
@@ -29,6 +30,7 @@ FREE_MIB: Mapping[Kind, int] = {
 PACKAGES_MIB = 3072
 MEMORY_MIB: Mapping[Kind, int] = {"controller": 1024, "node": 512, "storage": 512, "compute": 512, "hub": 512}
 # Whose units may hold the ports of a service; PID 1 holds those of sockets that it starts units for.
+# A name that ends in "@" stands for all units made from that template.
 UNITS: Mapping[str, frozenset[str]] = {
     "base": frozenset({"ssh.service", "chrony.service"}),
     "loadbalancer": frozenset({"haproxy.service"}),
@@ -37,6 +39,11 @@ UNITS: Mapping[str, frozenset[str]] = {
     "rabbitmq": frozenset({"rabbitmq-server.service", "epmd.service"}),
     "memcached": frozenset({"memcached.service"}),
     "ldap": frozenset({"slapd.service"}),
+    "ceph_mon": frozenset({"ceph-mon@"}),
+    "ceph_mgr": frozenset({"ceph-mgr@"}),
+    "ceph_mds": frozenset({"ceph-mds@"}),
+    "ceph_osd": frozenset({"ceph-osd@"}),
+    "ceph_rgw": frozenset({"ceph-radosgw@"}),
 }
 _EVERY = frozenset({"0.0.0.0", "*", "::"})  # noqa: S104, compared with what hosts report
 
@@ -51,6 +58,14 @@ class Socket(BaseModel):
     process: str = ""
     pid: int = 0
     unit: str = ""
+
+
+class DiskReport(BaseModel):
+    """What is on a disk: signatures such as "gpt" or "ext4", and the UUIDs of the OSDs made on it."""
+
+    model_config = ConfigDict(frozen=True)
+    signs: tuple[str, ...] = ()
+    osds: tuple[str, ...] = ()
 
 
 class HostReport(BaseModel):
@@ -73,6 +88,7 @@ class HostReport(BaseModel):
     macs: tuple[str, ...]
     listening: tuple[Socket, ...]
     missing_devices: tuple[str, ...] = ()
+    disks: dict[str, DiskReport] = {}
     missing_packages: tuple[str, ...] = ()
     silent_mirrors: tuple[str, ...] = ()
     answering_macs: tuple[str, ...] = ()
@@ -142,10 +158,24 @@ def _host_problems(site: Site, host: Host, report: HostReport) -> Iterator[Probl
         yield Problem(
             f"{host.name} has no disk {device}", where, "correct `disks` in rack.yml: ls -l /dev/disk/by-id"
         )
+    yield from _used_disks(site, host, report)
     for mirror in report.silent_mirrors:
         missing = len(report.missing_packages)
         what = f"{host.name} lacks {missing} packages and cannot reach their mirror {mirror}"
         yield Problem(what, where, "mend its network or DNS, or set `mirror:` in rack.yml")
+
+
+def _used_disks(site: Site, host: Host, report: HostReport) -> Iterator[Problem]:
+    """A disk that carries anything but its own OSD is not touched, unless rack.yml says so at that disk."""
+    for index, disk in enumerate(host.disks):
+        found = report.disks.get(disk.device or "", DiskReport())
+        if not found.signs or disk.wipe or osd_uuid(site, host, index, disk) in found.osds:
+            continue
+        yield Problem(
+            f"the disk {disk.device} of {host.name} carries {', '.join(found.signs)}",
+            f"hosts.{host.name}.disks[{index}]",
+            "write `wipe: true` at that disk if all on it may be destroyed; else name another disk",
+        )
 
 
 def _silence(site: Site, host: Host, silence: Silence) -> Problem:
@@ -257,7 +287,9 @@ def _taken_ports(site: Site, host: Host, report: HostReport) -> Iterator[Problem
 
 def _foreign(one: Socket, roles: set[str]) -> bool:
     """Return whether a process is there that belongs to none of the roles which want the port."""
-    return bool(one.process) and one.pid != 1 and not any(one.unit in UNITS[role] for role in roles)
+    own = {unit for role in roles for unit in UNITS[role]}
+    template = one.unit.partition("@")[0] + "@"
+    return bool(one.process) and one.pid != 1 and not own & {one.unit, template}
 
 
 def _same_machine(site: Site, reports: Mapping[str, HostReport]) -> Iterator[Problem]:

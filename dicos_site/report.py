@@ -34,6 +34,14 @@ CODES: tuple[Code, ...] = (
     Code("RABBITMQ_QUEUE", "platform", "critical"),
     Code("LDAP_REPLICATION", "platform", "warning"),
     Code("MEMCACHED_ANSWERS", "platform", "warning"),
+    Code("CEPH_HEALTH", "storage", "warning"),
+    Code("CEPH_QUORUM", "storage", "critical"),
+    Code("CEPH_OSDS", "storage", "warning"),
+    Code("CEPH_PGS", "storage", "critical"),
+    Code("CEPH_MDS", "storage", "warning"),
+    Code("CEPH_RBD", "storage", "critical"),
+    Code("CEPH_FS", "storage", "critical"),
+    Code("CEPH_S3", "storage", "critical"),
 )
 _BY_NAME = {code.name: code for code in CODES}
 

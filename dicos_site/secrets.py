@@ -1,11 +1,14 @@
 """A site's secrets: made once, kept in secrets.yml under ansible-vault, its password outside the tree."""
 
+import base64
 import fcntl
 import os
 import secrets as randomness
 import string
+import struct
 import tempfile
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -31,10 +34,24 @@ _ALPHABET = string.ascii_letters + string.digits
 
 @dataclass(frozen=True)
 class Secret:
-    """One password by name; its length in characters."""
+    """One secret by name: a password of `length` characters, or what `make` returns."""
 
     name: str
     length: int = 32
+    make: Callable[[], str] | None = None
+
+    def value(self) -> str:
+        """Return a new value."""
+        return self.make() if self.make else _random(self.length)
+
+
+def cephx_key() -> str:
+    """Return a key as Ceph's `auth` takes it: type 1 (AES), the time it was made, 16 random bytes.
+
+    Source: CryptoKey::encode in Ceph's src/auth/Crypto.cc.
+    """
+    key = randomness.token_bytes(16)
+    return base64.b64encode(struct.pack("<HIIH", 1, int(time.time()), 0, len(key)) + key).decode()
 
 
 SECRETS: tuple[Secret, ...] = (
@@ -46,6 +63,13 @@ SECRETS: tuple[Secret, ...] = (
     Secret("ldap_admin"),
     Secret("ldap_replication"),
     Secret("ldap_reader"),
+    Secret("ceph_mon", make=cephx_key),
+    Secret("ceph_admin", make=cephx_key),
+    Secret("ceph_bootstrap_mgr", make=cephx_key),
+    Secret("ceph_bootstrap_mds", make=cephx_key),
+    Secret("ceph_bootstrap_osd", make=cephx_key),
+    Secret("ceph_bootstrap_rgw", make=cephx_key),
+    Secret("ceph_science", make=cephx_key),
 )
 NAMES = (CA_CERTIFICATE, CA_KEY, *(secret.name for secret in SECRETS))
 
@@ -141,7 +165,7 @@ def _vault(password: bytes) -> "VaultLib":
 
 
 def _missing(known: Mapping[str, str], site: Site, folder: Path) -> dict[str, str]:
-    made = {secret.name: _random(secret.length) for secret in SECRETS if secret.name not in known}
+    made = {secret.name: secret.value() for secret in SECRETS if secret.name not in known}
     if CA_CERTIFICATE not in known and CA_KEY not in known:
         made[CA_CERTIFICATE], made[CA_KEY] = make_authority(site)
     elif CA_CERTIFICATE not in known or CA_KEY not in known:

@@ -7,7 +7,12 @@ import yaml
 from dicos_site import places
 from dicos_site.errors import Problem, UsageError
 
-STAGES: tuple[str, ...] = ("preflight", "base", "platform")
+STAGES: tuple[str, ...] = ("preflight", "base", "platform", "storage")
+
+
+def until(stage: str) -> tuple[str, ...]:
+    """Return the stages up to and with one: those whose services are there when it has ended."""
+    return STAGES[: STAGES.index(stage) + 1]
 
 
 def known_stage(name: str) -> str:

@@ -123,6 +123,7 @@ def _write_files(root: Path, mirrors: Mirrors) -> None:
     for old in lists.iterdir():
         old.unlink()
     (lists / "debian.sources").write_text(sources(mirrors))
+    _follow_presets(root)
     for unit in _ENABLED:
         shutil.copy(templates() / unit, units / unit)
     _systemctl(root, "enable", "systemd-networkd.service", "ssh.service", *_ENABLED)
@@ -134,6 +135,15 @@ def _write_files(root: Path, mirrors: Mirrors) -> None:
     keys = root / "root/.ssh"
     keys.mkdir(mode=0o700, exist_ok=True)
     keys.chmod(0o700)
+
+
+def _follow_presets(root: Path) -> None:
+    """Disable what a package has enabled all the same: a few do so themselves, whatever the presets say."""
+    listing = ["chroot", str(root), "systemctl", "list-unit-files", "--state=enabled", "--no-legend"]
+    lines = subprocess.run(listing, check=True, capture_output=True, text=True).stdout.splitlines()
+    services = [line.split()[0] for line in lines if line.split()[0].endswith(".service")]
+    if services:
+        _systemctl(root, "preset", *services)
 
 
 def _systemctl(root: Path, verb: str, *units: str) -> None:

@@ -11,7 +11,18 @@ from dicos_site.errors import SiteError
 from dicos_site.model import Site
 from dicos_site.remote import Remote, require_lab
 from dicos_site.report import Check, Report, check, make_report
-from dicos_site.verify import certificates, firewall, galera, hosts, ldap, loadbalancer, memcached, rabbitmq
+from dicos_site.stages import STAGES
+from dicos_site.verify import (
+    ceph,
+    certificates,
+    firewall,
+    galera,
+    hosts,
+    ldap,
+    loadbalancer,
+    memcached,
+    rabbitmq,
+)
 from dicos_site.verify.context import Context, Question
 
 # More than the longest list of one service: a question mostly waits.
@@ -31,6 +42,7 @@ STAGE_CHECKS: dict[str, tuple[Source, ...]] = {
         ldap.checks,
         memcached.checks,
     ),
+    "storage": (certificates.checks, firewall.checks, loadbalancer.checks, ceph.checks),
 }
 READING: tuple[Source, ...] = (
     hosts.checks,
@@ -40,15 +52,16 @@ READING: tuple[Source, ...] = (
     rabbitmq.status_checks,
     ldap.status_checks,
     memcached.status_checks,
+    ceph.status_checks,
 )
 
 
 def verify(site: Site, folder: Path, stage: str | None = None) -> Report:
     """Ask everything that a stage, or the whole site, promises."""
     if stage:
-        return _round(site, folder, STAGE_CHECKS[stage])
-    # The platform's firewall checks ask all that the base's ask, and more strictly.
-    sources = [source for sources in STAGE_CHECKS.values() for source in sources]
+        return _round(site, folder, STAGE_CHECKS[stage], stage)
+    # The firewall checks of later stages ask all that the base's ask, and more strictly.
+    sources = dict.fromkeys(source for sources in STAGE_CHECKS.values() for source in sources)
     return _round(site, folder, tuple(source for source in sources if source is not firewall.base_checks))
 
 
@@ -57,13 +70,13 @@ def look(site: Site, folder: Path) -> Report:
     return _round(site, folder, READING)
 
 
-def _round(site: Site, folder: Path, sources: tuple[Source, ...]) -> Report:
+def _round(site: Site, folder: Path, sources: tuple[Source, ...], stage: str = STAGES[-1]) -> Report:
     for library in LIBRARIES:
         importlib.import_module(library)
     require_lab(site)
     start = time.monotonic()
     with Remote(site) as remote, ThreadPoolExecutor(_THREADS) as pool:
-        context = Context(site, folder, remote)
+        context = Context(site, folder, remote, stage)
         questions = [question for source in sources for question in source(site, context)]
         answers = pool.map(_answers, questions)
         checks = [one for answer in answers for one in answer]

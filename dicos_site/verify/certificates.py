@@ -14,6 +14,7 @@ from dicos_site.placement import hosts_of
 from dicos_site.ports import PORTS, Port
 from dicos_site.report import Check, check
 from dicos_site.secrets import CA_CERTIFICATE
+from dicos_site.stages import until
 from dicos_site.variables import vip_fqdn
 from dicos_site.verify.context import Context, Question, probe
 from dicos_site.verify.firewall import ON_DEMAND, Probe, probes
@@ -48,14 +49,15 @@ def checks(site: Site, context: Context) -> Iterator[Question]:
     yield Question((CODE,), "", lambda: _ports(site, context))
 
 
-def endpoints(site: Site) -> list[Endpoint]:
-    """Return every TLS port of every host, seen by the first other host that may connect."""
+def endpoints(site: Site, stage: str) -> list[Endpoint]:
+    """Return every TLS port that a stage has opened, seen by the first other host that may connect."""
+    asked = probes(site, stage)
     found: list[Endpoint] = []
     for port in PORTS:
-        if not port.tls or port.name in ON_DEMAND:
+        if not port.tls or port.name in ON_DEMAND or port.stage not in until(stage):
             continue
         for host in hosts_of(site, port.service):
-            source = _source(probes(site, strict=True), host, port)
+            source = _source(asked, host, port)
             if source:
                 name = vip_fqdn(site) if port.on_vip else site.fqdn(host.name)
                 found.append(Endpoint(source.source, host.name, port, source.address, name))
@@ -93,7 +95,7 @@ def _files(context: Context, host: Host) -> Check:
 
 
 def _ports(site: Site, context: Context) -> Iterator[Check]:
-    asked = endpoints(site)
+    asked = endpoints(site, context.stage)
     with ThreadPoolExecutor(len(site.hosts)) as pool:
         some = pool.map(lambda host: _seen_from(context, host.name, asked), site.hosts)
         seen = {endpoint: answer for answers in some for endpoint, answer in answers.items()}

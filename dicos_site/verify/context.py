@@ -18,6 +18,7 @@ from dicos_site.model import Host, Site
 from dicos_site.placement import hosts_of
 from dicos_site.remote import Remote
 from dicos_site.report import Check
+from dicos_site.stages import STAGES
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,14 @@ class Facts(TypedDict):
 
 
 class Context:
-    """One round of questions; a host is asked about itself once, whoever needs the answer."""
+    """One round of questions; a host is asked about itself once, whoever needs the answer.
 
-    def __init__(self, site: Site, folder: Path, remote: Remote) -> None:
+    `stage` is the last one whose services must be there.
+    """
+
+    def __init__(self, site: Site, folder: Path, remote: Remote, stage: str = STAGES[-1]) -> None:
         self.site = site
+        self.stage = stage
         self.remote = remote
         self.secrets: Mapping[str, str] = secrets.load(folder, site)
         self._facts: dict[str, Facts] = {}

@@ -8,13 +8,17 @@ from ipaddress import IPv4Address, IPv4Network
 
 from dicos_site.errors import UnreachableError
 from dicos_site.model import Host, Site
+from dicos_site.placement import hosts_of
 from dicos_site.ports import Rule, rules
 from dicos_site.report import Check, check
+from dicos_site.stages import until
 from dicos_site.verify.context import Context, Question, probe
 
 # Ports on which nobody need listen, so that the kernel's refusal shows them open: Galera's while a member is
 # brought up to date, and NTP where a host only asks others for the time.
-ON_DEMAND = frozenset({"galera-udp", "galera-ist", "galera-guard", "galera-sst", "ntp"})
+ON_DEMAND = frozenset(
+    {"galera-udp", "galera-ist", "galera-guard", "galera-sst", "ntp", "ceph-mgr", "ceph-mds", "ceph-osd"}
+)
 
 
 @dataclass(frozen=True)
@@ -31,18 +35,27 @@ class Probe:
 
 def base_checks(site: Site, context: Context) -> Iterator[Question]:
     """Return the question of the base stage: no service listens yet, and nobody has the VIP."""
-    own = [one for one in probes(site, strict=False) if one.rule.destination is None]
+    # None of this stage's own services has to listen yet: NTP and SSH are asked for elsewhere.
+    own = [one for one in probes(site, "preflight") if one.rule.destination is None]
     yield Question(("FIREWALL_OPEN", "FIREWALL_CLOSED"), "", lambda: _ask(site, context, own, "base"))
 
 
 def checks(site: Site, context: Context) -> Iterator[Question]:
     """Return the question of a whole site: where a host may connect, a service must listen."""
-    every = probes(site, strict=True)
-    yield Question(("FIREWALL_OPEN", "FIREWALL_CLOSED"), "", lambda: _ask(site, context, every, "platform"))
+    every = probes(site, context.stage)
+    yield Question(
+        ("FIREWALL_OPEN", "FIREWALL_CLOSED"), "", lambda: _ask(site, context, every, context.stage)
+    )
 
 
-def probes(site: Site, *, strict: bool) -> list[Probe]:
-    """Return every pair of hosts with every rule of the second one; VRRP shows itself in VIP_HELD."""
+def probes(site: Site, stage: str) -> list[Probe]:
+    """Return every pair of hosts with every rule of the second one; VRRP shows itself in VIP_HELD.
+
+    Where the services of a stage are not there yet, nobody need listen on their ports.
+    """
+    deployed = until(stage)
+    # Whoever has the VIP reaches its ports from within, whatever the firewall says.
+    balancers = hosts_of(site, "loadbalancer")
     return [
         Probe(
             source.name,
@@ -50,13 +63,14 @@ def probes(site: Site, *, strict: bool) -> list[Probe]:
             str(rule.destination or target.address),
             rule,
             _may(source, rule),
-            strict and rule.name not in ON_DEMAND,
+            rule.stage in deployed and rule.name not in ON_DEMAND,
         )
         for source in site.hosts
         for target in site.hosts
         if source != target
         for rule in rules(site, target)
         if rule.protocol != "vrrp"
+        and not (rule.destination and source in balancers and not _may(source, rule))
     ]
 
 

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from dicos_site.errors import Problem, UnreachableError
 from dicos_site.model import Site
 from dicos_site.placement import hosts_of
+from dicos_site.ports import PORTS
 from dicos_site.report import Check, check
+from dicos_site.stages import until
 from dicos_site.verify.context import Context, Question
 
 
@@ -17,7 +19,9 @@ def checks(site: Site, context: Context) -> Iterator[Question]:
         yield Question(
             ("HAPROXY_BACKENDS",),
             host.name,
-            lambda name=host.name: [backends(name, context.facts(name)["haproxy"])],  # type: ignore[misc]
+            lambda name=host.name: [  # type: ignore[misc]
+                backends(name, context.facts(name)["haproxy"], context.stage)
+            ],
         )
 
 
@@ -32,10 +36,15 @@ def held(site: Site, context: Context) -> Check:
     return check("VIP_HELD", "", len(holders) == 1, f"{vip} is held by {who}")
 
 
-def backends(host: str, lines: Sequence[str]) -> Check:
-    """Return whether every server of HAProxy's `show stat` is up."""
+def backends(host: str, lines: Sequence[str], stage: str) -> Check:
+    """Return whether every server of HAProxy's `show stat` is up, once its service's stage is over."""
     rows = list(csv.DictReader(lines))
-    servers = [row for row in rows if row.get("svname") not in ("FRONTEND", "BACKEND")]
+    later = {port.service for port in PORTS if port.stage not in until(stage)}
+    servers = [
+        row
+        for row in rows
+        if row.get("svname") not in ("FRONTEND", "BACKEND") and row["# pxname"].partition("-")[0] not in later
+    ]
     down = [
         f"{row['# pxname']}/{row['svname']} {row['status']} {row.get('check_status') or ''}".strip()
         for row in servers

@@ -245,7 +245,8 @@ def test_a_disk_is_used_once() -> None:
 
 
 def test_two_controllers_do_with_an_arbiter() -> None:
-    placed = "placement: {galera_arbiter: [hub1], rabbitmq: [ctl1, ctl2, hub1]}\ncommunities:"
+    votes = "[ctl1, ctl2, hub1]"
+    placed = f"placement: {{galera_arbiter: [hub1], rabbitmq: {votes}, ceph_mon: {votes}}}\ncommunities:"
     site = description.parse(changed((CTL3, ""), ("communities:", placed)))
     assert site.placement["galera_arbiter"] == ("hub1",)
 
@@ -254,6 +255,7 @@ def test_two_controllers_are_told_how_to_do_with_an_arbiter() -> None:
     assert [problem.fix for problem in problems(changed((CTL3, "")))] == [
         "add a controller, or write `placement: {galera_arbiter: [node1]}`",
         "add a controller, or write `placement: {rabbitmq: [ctl1, ctl2, node1]}`",
+        "add a controller, or write `placement: {ceph_mon: [ctl1, ctl2, node1]}`",
     ]
 
 

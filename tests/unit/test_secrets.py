@@ -1,5 +1,6 @@
 """A site's secrets: made once, encrypted, and readable with the password outside the tree only."""
 
+import base64
 import os
 import re
 import stat
@@ -107,8 +108,14 @@ def test_every_service_has_a_long_secret_of_its_own_of_plain_letters(folder: Pat
     assert all(
         re.fullmatch(r"[A-Za-z0-9]{24,}", known[entry.name])
         for entry in secrets.SECRETS
-        if entry.name != "loadbalancer"
+        if entry.name != "loadbalancer" and entry.make is None
     )
+
+
+def test_a_key_of_ceph_has_its_length_and_type_before_it() -> None:
+    key = base64.b64decode(secrets.cephx_key())
+    assert (len(key), key[:2], key[10:12]) == (28, b"\x01\x00", b"\x10\x00")
+    assert secrets.cephx_key() != secrets.cephx_key()
 
 
 def test_the_password_of_vrrp_has_the_eight_characters_that_the_protocol_carries(folder: Path) -> None:

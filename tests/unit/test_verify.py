@@ -66,7 +66,7 @@ def test_a_clock_is_right_within_half_a_second_and_what_the_delay_hides(
 
 
 def test_every_pair_of_hosts_and_every_rule_is_asked(site: Site) -> None:
-    asked = firewall.probes(site, strict=True)
+    asked = firewall.probes(site, "platform")
     pairs = {(one.source, one.target) for one in asked}
     assert len(pairs) == len(site.hosts) * (len(site.hosts) - 1)
     database = {(one.source, one.may) for one in asked if one.target == "ctl1" and one.rule.name == "mariadb"}
@@ -77,7 +77,7 @@ def answered(
     site: Site, word: str, other: Mapping[str, str] | None = None, *, strict: bool = True
 ) -> dict[tuple[str, str], Check]:
     """Return the checks where ports say `word` to those that may not, and `other`, by rule, to the rest."""
-    asked = firewall.probes(site, strict=strict)
+    asked = firewall.probes(site, "platform" if strict else "preflight")
     answers = {one: (other or {}).get(one.rule.name, "open") if one.may else word for one in asked}
     return {(check.code, check.host): check for check in firewall.judged(asked, answers, "platform")}
 
@@ -130,10 +130,10 @@ def test_a_server_behind_haproxy_that_is_down_is_named() -> None:
         "mariadb,ctl2,DOWN,L4CON",
         "mariadb,BACKEND,UP,",
     ]
-    check = loadbalancer.backends("ctl1", lines)
+    check = loadbalancer.backends("ctl1", lines, "platform")
     assert (check.passed, check.detail) == (False, "mariadb/ctl2 DOWN L4CON")
-    assert loadbalancer.backends("ctl1", lines[:3]).detail == "1 servers up"
-    assert not loadbalancer.backends("ctl1", []).passed
+    assert loadbalancer.backends("ctl1", lines[:3], "platform").detail == "1 servers up"
+    assert not loadbalancer.backends("ctl1", [], "platform").passed
 
 
 def test_a_certificate_of_another_authority_or_near_its_end_is_at_fault(site: Site) -> None:
@@ -151,7 +151,7 @@ def test_a_certificate_of_another_authority_or_near_its_end_is_at_fault(site: Si
 
 
 def test_every_tls_port_that_always_listens_is_seen_by_a_host_that_may(site: Site) -> None:
-    seen = {(one.host, one.port.name): one for one in certificates.endpoints(site)}
+    seen = {(one.host, one.port.name): one for one in certificates.endpoints(site, "platform")}
     assert seen["ctl1", "mariadb"].source in ("ctl2", "ctl3")
     assert seen["ctl1", "mariadb"].name == "ctl1.lab.dicos.test"
     assert seen["ctl1", "mariadb-vip"].name == "api.lab.dicos.test"

@@ -1,25 +1,14 @@
-"""Site → the options of each role. Pure; secrets stay names until a task looks them up."""
+"""Site → the options of the roles of base and platform. Pure."""
 
 from dicos_site.model import Host, Site
 from dicos_site.placement import hosts_of
 from dicos_site.ports import rules
+from dicos_site.variables.common import Variables, members, secret, vip_fqdn
 
-Variables = dict[str, object]
 
-
-def site_variables(site: Site) -> Variables:
-    """Return what every host of the site has, by role option.
-
-    Addresses are strings, members are lists of {"name", "fqdn", "address"} in the order of rack.yml.
-    """
-    vip = str(site.networks.management.vip)
+def site_options(site: Site) -> Variables:
+    """Return what every host has of these roles' options."""
     return {
-        "site_name": site.site,
-        "site_domain": site.domain,
-        "site_substrate": site.substrate,
-        "site_vip": vip,
-        "site_vip_fqdn": vip_fqdn(site),
-        "site_management_cidr": str(site.networks.management.cidr),
         **_base(site),
         **_pki(site),
         **_loadbalancer(site),
@@ -30,16 +19,9 @@ def site_variables(site: Site) -> Variables:
     }
 
 
-def host_variables(site: Site, host: Host) -> Variables:
-    """Return what one host has of its own: how Ansible reaches it, its address and its open ports."""
+def host_options(site: Site, host: Host) -> Variables:
+    """Return what one host has of its own: its address, its names and its open ports."""
     return {
-        "ansible_host": str(host.address),
-        "ansible_port": site.ssh.port,
-        "ansible_user": site.ssh.user,
-        "ansible_become": site.ssh.user != "root",
-        "host_kind": host.kind,
-        "host_address": str(host.address),
-        "host_fqdn": site.fqdn(host.name),
         "base_address": str(host.address),
         "loadbalancer_address": str(host.address),
         "loadbalancer_name": host.name,
@@ -63,29 +45,13 @@ def host_variables(site: Site, host: Host) -> Variables:
                 "name": rule.name,
                 "protocol": rule.protocol,
                 "port": rule.number,
+                "last_port": rule.last,
                 "sources": list(rule.sources),
                 "destination": str(rule.destination or ""),
             }
             for rule in rules(site, host)
         ],
     }
-
-
-def vip_fqdn(site: Site) -> str:
-    """Return the name under which clients find the VIP."""
-    return f"api.{site.domain}"
-
-
-def secret(name: str) -> str:
-    """Return the template that looks a secret up when, and only when, a task needs it."""
-    return "{{ lookup('site_secret', '" + name + "') }}"
-
-
-def _members(site: Site, service: str) -> list[dict[str, str]]:
-    return [
-        {"name": host.name, "fqdn": site.fqdn(host.name), "address": str(host.address)}
-        for host in hosts_of(site, service)
-    ]
 
 
 def _base(site: Site) -> Variables:
@@ -118,13 +84,14 @@ def _loadbalancer(site: Site) -> Variables:
         "loadbalancer_vip": str(site.networks.management.vip),
         "loadbalancer_prefix_length": site.networks.management.cidr.prefixlen,
         "loadbalancer_vip_fqdn": vip_fqdn(site),
-        "loadbalancer_members": _members(site, "loadbalancer"),
+        "loadbalancer_members": members(site, "loadbalancer"),
         "loadbalancer_router_id": int(site.networks.management.vip) % 255 + 1,
         "loadbalancer_password": secret("loadbalancer"),
         "loadbalancer_site_name": site.site,
         "loadbalancer_services": [
             _balanced(site, "mariadb", 3306, check="mariadb", one_at_a_time=True),
             _balanced(site, "ldap", 636, check="ldap"),
+            _http(site, "ceph_rgw", 7480, "/swift/healthcheck"),
         ],
     }
 
@@ -136,17 +103,30 @@ def _balanced(
     return {
         "name": service,
         "port": port,
-        "members": _members(site, service),
+        "members": members(site, service),
         "check": check,
         "one_at_a_time": one_at_a_time,
     }
 
 
+def _http(site: Site, service: str, port: int, path: str, name: str = "") -> dict[str, object]:
+    """Return a web service behind the VIP: TLS ends there and begins anew, so that clients see one name."""
+    return {
+        "name": name or service,
+        "port": port,
+        "members": members(site, service),
+        "mode": "http",
+        "tls": "end",
+        "check": "http",
+        "path": path,
+    }
+
+
 def _mariadb(site: Site) -> Variables:
     return {
-        "mariadb_members": _members(site, "mariadb"),
-        "mariadb_arbiters": _members(site, "galera_arbiter"),
-        "galera_arbiter_members": _members(site, "mariadb"),
+        "mariadb_members": members(site, "mariadb"),
+        "mariadb_arbiters": members(site, "galera_arbiter"),
+        "galera_arbiter_members": members(site, "mariadb"),
         "galera_arbiter_cluster_name": site.site,
         "mariadb_cluster_name": site.site,
         "mariadb_vip_fqdn": vip_fqdn(site),
@@ -165,7 +145,7 @@ def _mariadb_in_the_lab() -> Variables:
 
 def _rabbitmq(site: Site) -> Variables:
     return {
-        "rabbitmq_members": _members(site, "rabbitmq"),
+        "rabbitmq_members": members(site, "rabbitmq"),
         "rabbitmq_cluster_name": site.site,
         "rabbitmq_cookie": secret("rabbitmq_cookie"),
         "rabbitmq_users": [{"name": "site", "password": secret("rabbitmq_site"), "vhost": "site"}],
@@ -178,7 +158,7 @@ def _memcached() -> Variables:
 
 def _ldap(site: Site) -> Variables:
     return {
-        "ldap_members": _members(site, "ldap"),
+        "ldap_members": members(site, "ldap"),
         "ldap_organisation": site.site,
         "ldap_base": ",".join(f"dc={label}" for label in site.domain.split(".")),
         "ldap_vip_fqdn": vip_fqdn(site),

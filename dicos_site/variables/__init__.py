@@ -1,0 +1,39 @@
+"""Site → the options of each role. Pure; secrets stay names until a task looks them up."""
+
+from dicos_site.model import Host, Site
+from dicos_site.variables import platform, storage
+from dicos_site.variables.common import Variables, secret, vip_fqdn
+
+__all__ = ["Variables", "host_variables", "secret", "site_variables", "vip_fqdn"]
+
+
+def site_variables(site: Site) -> Variables:
+    """Return what every host of the site has, by role option.
+
+    Addresses are strings, members are lists of {"name", "fqdn", "address"} in the order of rack.yml.
+    """
+    return {
+        "site_name": site.site,
+        "site_domain": site.domain,
+        "site_substrate": site.substrate,
+        "site_vip": str(site.networks.management.vip),
+        "site_vip_fqdn": vip_fqdn(site),
+        "site_management_cidr": str(site.networks.management.cidr),
+        **platform.site_options(site),
+        **storage.site_options(site),
+    }
+
+
+def host_variables(site: Site, host: Host) -> Variables:
+    """Return what one host has of its own: how Ansible reaches it, and its roles' options."""
+    return {
+        "ansible_host": str(host.address),
+        "ansible_port": site.ssh.port,
+        "ansible_user": site.ssh.user,
+        "ansible_become": site.ssh.user != "root",
+        "host_kind": host.kind,
+        "host_address": str(host.address),
+        "host_fqdn": site.fqdn(host.name),
+        **platform.host_options(site, host),
+        **storage.host_options(site, host),
+    }
