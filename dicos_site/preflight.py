@@ -14,6 +14,7 @@ from dicos_site.errors import Problem
 from dicos_site.model import Host, Kind, Site
 from dicos_site.placement import hosts_of, services_of
 from dicos_site.ports import PORTS, rules
+from dicos_site.variables.storage import osd_uuid
 
 OS = "debian 13"
 # A certificate made now must be valid on every host, and logs of several hosts must be comparable.
@@ -69,6 +70,14 @@ class Socket(BaseModel):
     unit: str = ""
 
 
+class DiskReport(BaseModel):
+    """What is on a disk: signatures such as "gpt" or "ext4", and the UUIDs of the OSDs made on it."""
+
+    model_config = ConfigDict(frozen=True)
+    signs: tuple[str, ...] = ()
+    osds: tuple[str, ...] = ()
+
+
 class HostReport(BaseModel):
     """What the module host_report found.
 
@@ -89,6 +98,7 @@ class HostReport(BaseModel):
     macs: tuple[str, ...]
     listening: tuple[Socket, ...]
     missing_devices: tuple[str, ...] = ()
+    disks: dict[str, DiskReport] = {}
     missing_packages: tuple[str, ...] = ()
     silent_mirrors: tuple[str, ...] = ()
     answering_macs: tuple[str, ...] = ()
@@ -158,10 +168,24 @@ def _host_problems(site: Site, host: Host, report: HostReport) -> Iterator[Probl
         yield Problem(
             f"{host.name} has no disk {device}", where, "correct `disks` in rack.yml: ls -l /dev/disk/by-id"
         )
+    yield from _used_disks(site, host, report)
     for mirror in report.silent_mirrors:
         missing = len(report.missing_packages)
         what = f"{host.name} lacks {missing} packages and cannot reach their mirror {mirror}"
         yield Problem(what, where, "mend its network or DNS, or set `mirror:` in rack.yml")
+
+
+def _used_disks(site: Site, host: Host, report: HostReport) -> Iterator[Problem]:
+    """A disk that carries anything but its own OSD is not touched, unless rack.yml says so at that disk."""
+    for index, disk in enumerate(host.disks):
+        found = report.disks.get(disk.device or "", DiskReport())
+        if not found.signs or disk.wipe or osd_uuid(site, host, index, disk) in found.osds:
+            continue
+        yield Problem(
+            f"the disk {disk.device} of {host.name} carries {', '.join(found.signs)}",
+            f"hosts.{host.name}.disks[{index}]",
+            "write `wipe: true` at that disk if all on it may be destroyed; else name another disk",
+        )
 
 
 def _silence(site: Site, host: Host, silence: Silence) -> Problem:

@@ -8,7 +8,6 @@ import string
 import struct
 import tempfile
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -55,10 +54,6 @@ def cephx_key() -> str:
     return base64.b64encode(struct.pack("<HIIH", 1, int(time.time()), 0, len(key)) + key).decode()
 
 
-def _uuid() -> str:
-    return str(uuid.uuid4())
-
-
 def _fernet_key() -> str:
     return base64.urlsafe_b64encode(randomness.token_bytes(32)).decode()
 
@@ -74,7 +69,6 @@ SECRETS: tuple[Secret, ...] = (
     Secret("ldap_admin"),
     Secret("ldap_replication"),
     Secret("ldap_reader"),
-    Secret("ceph_fsid", make=_uuid),
     Secret("ceph_mon", make=cephx_key),
     Secret("ceph_admin", make=cephx_key),
     Secret("ceph_bootstrap_mgr", make=cephx_key),
@@ -90,7 +84,6 @@ SECRETS: tuple[Secret, ...] = (
     Secret("keystone_fernet", make=_fernet_key),
     Secret("keystone_credential", make=_fernet_key),
     Secret("nova_metadata"),
-    Secret("nova_ceph_uuid", make=_uuid),
     Secret("horizon"),
 )
 NAMES = (CA_CERTIFICATE, CA_KEY, *(secret.name for secret in SECRETS))

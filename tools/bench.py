@@ -4,6 +4,7 @@ BENCH_COLD=0 leaves the image cache alone and skips the cold build. Nothing else
 """
 
 import os
+import re
 import statistics
 from collections.abc import Iterator
 
@@ -16,6 +17,7 @@ FOLDER = PROJECT / ".cache" / "bench-rack"
 OWN = {"TW-LAB": "TW-BENCH", "lab.dicos.test": "bench.dicos.test", "10.77.": "10.97.", "10.78.": "10.98."}
 REPETITIONS = 3
 HEALING_S = 180
+BENCH_S = 10
 
 
 def main() -> None:
@@ -37,6 +39,7 @@ def _measurements() -> Iterator[Row]:
     yield from _site(rack)
     yield from _short_commands(rack)
     yield _memory(rack)
+    yield from _storage(rack)
     yield from _faults(rack)
     rack.run("lab", "down", "{site}")
 
@@ -52,7 +55,9 @@ def _site(rack: Rack) -> Iterator[Row]:
     total = up.seconds + first.seconds + verified.seconds
     yield Row("make site, baked images: the three", total, 15 * 60, "s", "lab up, deploy, verify")
     second = rack.run("deploy", "{site}", "--json")
-    yield Row("second deploy", second.seconds, 45, "s", "`dicos-site deploy`")
+    platform_s = sum(second.json()["stages"][stage] for stage in ("preflight", "base", "platform"))
+    yield Row("second deploy, up to the platform", platform_s, 45, "s", "`dicos-site deploy --json`")
+    yield Row("second deploy, whole", second.seconds, 60, "s", "`dicos-site deploy`")
     yield Row(
         "changed by the second deploy", second.json()["changed"], 0, "tasks", "`dicos-site deploy --json`"
     )
@@ -62,6 +67,19 @@ def _short_commands(rack: Rack) -> Iterator[Row]:
     for verb, limit_s in (("validate", 1), ("preflight", 30), ("verify", None), ("status", None)):
         median = statistics.median(rack.run(verb, "{site}").seconds for _ in range(REPETITIONS))
         yield Row(verb, median, limit_s, "s", f"`dicos-site {verb}`")
+
+
+def _storage(rack: Rack) -> Iterator[Row]:
+    """Measure what Ceph takes and gives, on the disks of this machine and with its network encrypted."""
+    host = rack.hosts("controller")[0]
+    for mode, words in (("write", "write --no-cleanup"), ("read", "seq")):
+        said = rack.on(host, f"rados bench -p volumes {BENCH_S} {words}", timeout_s=BENCH_S + 60).stdout
+        found = re.search(r"^Bandwidth \(MB/sec\):\s+([0-9.]+)", said, re.MULTILINE)
+        if found is None:
+            raise RuntimeError(said)
+        command = f"`rados bench -p volumes {BENCH_S} {words}`"
+        yield Row(f"Ceph, three copies: {mode}", float(found.group(1)), None, "MB/s", command)
+    rack.on(host, "rados -p volumes cleanup", timeout_s=120)
 
 
 def _faults(rack: Rack) -> Iterator[Row]:

@@ -15,11 +15,11 @@ POOL_GROUPS = {"small": 8, "large": 32}
 def site_options(site: Site) -> Variables:
     """Return what every host has of these roles' options."""
     return {
-        "ceph_fsid": secret("ceph_fsid"),
+        "ceph_fsid": cluster_uuid(site),
         "ceph_monitors": members(site, "ceph_mon"),
         "ceph_public_network": str(site.networks.management.cidr),
         "ceph_mon_members": members(site, "ceph_mon"),
-        "ceph_mon_fsid": secret("ceph_fsid"),
+        "ceph_mon_fsid": cluster_uuid(site),
         "ceph_mon_key": secret("ceph_mon"),
         "ceph_mon_admin_key": secret("ceph_admin"),
         "ceph_mon_settings": _settings(site),
@@ -49,6 +49,11 @@ def host_options(site: Site, host: Host) -> Variables:
         "ceph_rgw_address": str(host.address),
         "ceph_osd_disks": [_disk(site, host, index, disk) for index, disk in enumerate(host.disks)],
     }
+
+
+def cluster_uuid(site: Site) -> str:
+    """Return the UUID of the site's Ceph cluster: no secret, and the same wherever it is asked for."""
+    return str(uuid.uuid5(_NAMESPACE, f"{site.site}/{site.domain}"))
 
 
 def osd_uuid(site: Site, host: Host, index: int, disk: Disk) -> str:

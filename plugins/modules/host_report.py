@@ -60,6 +60,7 @@ MIB = 1 << 20
 ARP_WAIT_S = 0.7
 CONNECT_TIMEOUT_S = 3.0
 ETHERNET_ARP = 0x0806
+OSD_VOLUME = re.compile(r"osd--block--([0-9a-f-]+)$", re.MULTILINE)
 USERS = re.compile(r'\(\("([^"]+)",pid=(\d+)')
 
 
@@ -87,6 +88,7 @@ def main() -> None:
         "macs": [link["mac"] for link in links],
         "listening": listening(),
         "missing_devices": [path for path in asked["devices"] if not Path(path).exists()],
+        "disks": {path: disk(path) for path in asked["devices"] if Path(path).exists()},
         "missing_packages": missing,
         "silent_mirrors": silent_mirrors() if missing else [],
         "answering_macs": answering_macs(asked["address_to_probe"], links),
@@ -156,6 +158,27 @@ def unit_of(pid: str) -> str:
     except OSError:
         return ""
     return found.group(1) if found else ""
+
+
+def disk(path: str) -> dict[str, list[str]]:
+    """Return what is on a disk, with the fields of C(dicos_site.preflight.DiskReport).
+
+    C(wipefs) reads the disk itself; what C(lsblk) knows of signatures is only what udev has told it.
+    """
+    device = os.path.realpath(path)
+    signs = said("wipefs", "--noheadings", "--output", "TYPE", device).split()
+    return {
+        "signs": list(dict.fromkeys(signs)),
+        "osds": osds(said("lsblk", "--list", "--output", "NAME", device)),
+    }
+
+
+def osds(names: str) -> list[str]:
+    """Return the UUIDs of the OSDs among the names of volumes.
+
+    C(ceph-volume) names a logical volume C(osd-block-UUID); device-mapper doubles its hyphens.
+    """
+    return [found.replace("--", "-") for found in OSD_VOLUME.findall(names)]
 
 
 def missing_packages(wanted: list[str]) -> list[str]:

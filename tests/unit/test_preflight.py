@@ -1,10 +1,14 @@
 """Reports of hosts → every problem that would stop a deployment."""
 
+from pathlib import Path
+
 import pytest
 
 from dicos_site import description
 from dicos_site.model import Site
 from dicos_site.preflight import Answer, HostReport, Silence, Socket, problems, questions, report_of
+from dicos_site.variables.storage import osd_uuid
+from plugins.modules.host_report import disk, osds
 
 RACK = """
 site: TW-LAB
@@ -114,6 +118,45 @@ def test_a_port_that_no_service_needs_or_its_own_service_holds_is_no_problem(
     site: Site, harmless: Socket
 ) -> None:
     assert text(site, ctl2=fit(12, listening=(harmless,))) == ""
+
+
+def test_a_port_that_an_osd_of_the_host_holds_is_no_problem(site: Site) -> None:
+    own = Socket(protocol="tcp", address="*", port=6832, process="ceph-osd", pid=9, unit="ceph-osd@4.service")
+    assert text(site, hub1=fit(31, listening=(own,))) == ""
+
+
+def test_a_disk_that_carries_something_is_refused_before_anything_changes(site: Site) -> None:
+    used = {"/dev/disk/by-id/one": {"signs": ["gpt", "ext4"]}}
+    assert text(site, hub1=fit(31, disks=used)) == (
+        "the disk /dev/disk/by-id/one of hub1 carries gpt, ext4\n"
+        "  at:  hosts.hub1.disks[0]\n"
+        "  fix: write `wipe: true` at that disk if all on it may be destroyed; else name another disk"
+    )
+
+
+def test_a_disk_that_may_be_wiped_or_has_its_own_osd_is_no_problem(site: Site) -> None:
+    used = {"/dev/disk/by-id/one": {"signs": ["gpt", "ext4"]}}
+    willing = description.parse(RACK.replace("by-id/one}", "by-id/one, wipe: true}"))
+    assert text(willing, hub1=fit(31, disks=used)) == ""
+    host = site.host("hub1")
+    own = {"signs": ["LVM2_member"], "osds": [osd_uuid(site, host, 0, host.disks[0])]}
+    assert text(site, hub1=fit(31, disks={"/dev/disk/by-id/one": own})) == ""
+
+
+def test_the_osd_on_a_disk_is_known_by_its_volume() -> None:
+    names = "NAME\nsdb\nceph--1-osd--block--fe2dbd84--a5eb--5d67--b67e--7ee63bf1a1d5\nsdc\nsdc1\n"
+    assert osds(names) == ["fe2dbd84-a5eb-5d67-b67e-7ee63bf1a1d5"]
+
+
+def test_what_a_disk_carries_is_read_from_it(tmp_path: Path) -> None:
+    image = tmp_path / "disk"
+    image.write_bytes(bytes(1 << 20))
+    assert disk(str(image))["signs"] == []
+    # A swap area's signature is at the end of its first page, mkswap(8).
+    version, last_page = (1).to_bytes(4, "little"), (256).to_bytes(4, "little")
+    header = bytes(1024) + version + last_page
+    image.write_bytes(header + bytes(4086 - len(header)) + b"SWAPSPACE2" + bytes(1 << 20))
+    assert disk(str(image))["signs"] == ["swap"]
 
 
 def test_a_vip_that_a_stranger_has_is_refused(site: Site) -> None:
