@@ -51,6 +51,7 @@ SERVICES: tuple[Service, ...] = (
     Service("horizon", ("controller",)),
     Service("ovn_controller", COMPUTE_KINDS),
     Service("nova_compute", COMPUTE_KINDS),
+    Service("communities", ("controller",)),
 )
 SERVICE_NAMES = tuple(service.name for service in SERVICES)
 

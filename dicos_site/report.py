@@ -45,6 +45,7 @@ CODES: tuple[Code, ...] = (
     Code("CLOUD_APIS", "cloud", "critical"),
     Code("CLOUD_SERVICES", "cloud", "critical"),
     Code("CLOUD_AGENTS", "cloud", "critical"),
+    Code("CLOUD_TENANT", "cloud", "critical"),
 )
 _BY_NAME = {code.name: code for code in CODES}
 

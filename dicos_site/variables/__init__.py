@@ -1,12 +1,22 @@
 """Site → the options of each role. Pure; secrets stay names until a task looks them up."""
 
 from dicos_site.model import Host, Site
-from dicos_site.variables import compute, dashboard, identity, images, network, platform, storage, volumes
+from dicos_site.variables import (
+    communities,
+    compute,
+    dashboard,
+    identity,
+    images,
+    network,
+    platform,
+    storage,
+    volumes,
+)
 from dicos_site.variables.common import Variables, secret, vip_fqdn
 
 __all__ = ["Variables", "host_variables", "secret", "site_variables", "vip_fqdn"]
 
-_PARTS = (platform, storage, identity, images, volumes, network, compute, dashboard)
+_PARTS = (platform, storage, identity, images, volumes, network, compute, dashboard, communities)
 
 
 def site_variables(site: Site) -> Variables:

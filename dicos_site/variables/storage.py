@@ -134,17 +134,18 @@ def _entities() -> list[dict[str, object]]:
     return [
         *bootstrap,
         {"name": "client.science", "key": secret("ceph_science"), "caps": science},
-        _images_user("glance", "profile rbd pool=images"),
-        _images_user(
-            "cinder", "profile rbd pool=volumes, profile rbd pool=vms, profile rbd-read-only pool=images"
-        ),
-        _images_user("cinder_backup", "profile rbd pool=backups"),
+        _images_user("glance", "images"),
+        _images_user("cinder", "volumes", reads="images"),
+        _images_user("cinder_backup", "backups"),
+        _images_user("nova", "vms", reads="images"),
     ]
 
 
-def _images_user(name: str, osd: str) -> dict[str, object]:
-    """Return a user of block images: of its pools only."""
-    caps = {"mon": "profile rbd", "osd": osd, "mgr": osd.replace("profile rbd-read-only", "profile rbd")}
+def _images_user(name: str, pool: str, reads: str = "") -> dict[str, object]:
+    """Return a user of block images: of its own pool, and of one more to read."""
+    own = f"profile rbd pool={pool}"
+    osd = f"{own}, profile rbd-read-only pool={reads}" if reads else own
+    caps = {"mon": "profile rbd", "mgr": own, "osd": osd}
     return {"name": f"client.{name}", "key": secret(f"ceph_{name}"), "caps": caps}
 
 

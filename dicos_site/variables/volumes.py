@@ -2,6 +2,7 @@
 
 from dicos_site.model import Host, Site
 from dicos_site.variables.common import Variables, secret
+from dicos_site.variables.compute import volume_secret_uuid
 
 
 def site_options(site: Site) -> Variables:
@@ -12,7 +13,7 @@ def site_options(site: Site) -> Variables:
         "cinder_messaging_password": secret("rabbitmq_cinder"),
         "cinder_ceph_key": secret("ceph_cinder"),
         "cinder_backup_ceph_key": secret("ceph_cinder_backup"),
-        "cinder_secret_uuid": secret("nova_ceph_uuid"),
+        "cinder_secret_uuid": volume_secret_uuid(site),
     }
 
 

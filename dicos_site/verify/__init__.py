@@ -23,6 +23,7 @@ from dicos_site.verify import (
     memcached,
     openstack,
     rabbitmq,
+    tenant,
 )
 from dicos_site.verify.context import Context, Question
 
@@ -44,7 +45,7 @@ STAGE_CHECKS: dict[str, tuple[Source, ...]] = {
         memcached.checks,
     ),
     "storage": (certificates.checks, firewall.checks, loadbalancer.checks, ceph.checks),
-    "cloud": (certificates.checks, firewall.checks, loadbalancer.checks, openstack.checks),
+    "cloud": (certificates.checks, firewall.checks, loadbalancer.checks, openstack.checks, tenant.checks),
 }
 READING: tuple[Source, ...] = (
     hosts.checks,

@@ -4,14 +4,22 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.host_paths import RefusalError, problem, system_problem
+from ansible.module_utils.ovn_raft import (
+    DATABASES,
+    NOT_YET_KNOWN,
+    Database,
+    Status,
+    may_create,
+    next_election_ms,
+    parsed,
+    serves,
+)
 
 DOCUMENTATION = r"""
 module: ovn_cluster
@@ -99,108 +107,8 @@ PKI = (
     "--certificate=/etc/dicos/pki/ovn.crt",
     "--ca-cert=/etc/dicos/pki/ca.crt",
 )
-SERVER = re.compile(r"^ {4}(?P<sid>[0-9a-f]{4}) \(\S+ at (?P<address>\S+)\)", re.MULTILINE)
-# How `ovsdb-tool db-cid` ends for a file that waits for its cluster.
-NOT_YET_KNOWN = 2
-
-
-@dataclass(frozen=True)
-class Database:
-    """One of the two databases, and where it is."""
-
-    short: str
-    schema: str
-    port: int
-    raft_port: int
-
-    @property
-    def file(self) -> str:
-        """The member's own copy."""
-        return f"/var/lib/ovn/ovn{self.short}_db.db"
-
-    @property
-    def control(self) -> str:
-        """The socket that takes commands."""
-        return f"/run/ovn/ovn{self.short}_db.ctl"
-
-    @property
-    def socket(self) -> str:
-        """The socket that root's clients use."""
-        return f"unix:/run/ovn/ovn{self.short}_db.sock"
-
-    @property
-    def unit(self) -> str:
-        """Debian's unit of the server."""
-        return f"ovn-ovsdb-server-{self.short}.service"
-
-    @property
-    def schema_file(self) -> str:
-        """The schema of the installed release."""
-        return f"/usr/share/ovn/ovn-{self.short}.ovsschema"
-
-
-DATABASES = {
-    "nb": Database("nb", "OVN_Northbound", 6641, 6643),
-    "sb": Database("sb", "OVN_Southbound", 6642, 6644),
-}
-
-
-@dataclass(frozen=True)
-class Status:
-    """What a server says of itself and its cluster."""
-
-    member: bool
-    leads: bool
-    has_leader: bool
-    election_ms: int
-    sid: str
-    address: str
-    servers: tuple[tuple[str, str], ...]
-
-    def dead(self, addresses: set[str]) -> tuple[str, ...]:
-        """Return the servers that are never coming back, each of which would count as a vote.
-
-        One had this server's address before its file was lost; another's host is no member any more.
-        """
-        return tuple(
-            sid
-            for sid, address in self.servers
-            if (address == self.address and sid != self.sid) or (self.leads and address not in addresses)
-        )
-
-
-def parsed(text: str) -> Status:
-    """Return the status that `cluster/status` prints."""
-    values = dict(line.split(": ", 1) for line in text.splitlines() if ": " in line and line[0] != " ")
-    return Status(
-        member=values.get("Status") == "cluster member",
-        leads=values.get("Leader") == "self",
-        has_leader=values.get("Leader", "unknown") != "unknown",
-        election_ms=int(values.get("Election timer", "0")),
-        sid=values.get("Server ID", "").split(" ")[0],
-        address=values.get("Address", ""),
-        servers=tuple((found["sid"], found["address"]) for found in SERVER.finditer(text)),
-    )
-
-
-def next_election_ms(current: int, wanted: int) -> int:
-    """Return the next value on the way: raft at most doubles the timer at once."""
-    return min(wanted, current * 2)
-
-
-def may_create(database: str, others: list[str], found: Mapping[str, Mapping[str, object]]) -> bool:
-    """Return whether nobody holds the database; RefusalError where that cannot be known.
-
-    `found` is {name: holds}, of the members that answered.
-    """
-    if any(holds.get(database) == "yes" for holds in found.values()):
-        return False
-    silent = [name for name in others if name not in found]
-    if silent:
-        what = f"{', '.join(silent)} did not say whether the {database} database is there"
-        fix = "bring them back, or take them out of rack.yml: a second cluster would split the network"
-        raise RefusalError(problem(what, "OVN", fix))
-    return True
+# A member that joins remembers how the others were; one that was made anew meanwhile it never finds.
+JOIN_S = 15
 
 
 class Member:
@@ -276,7 +184,15 @@ class Member:
 
     def joined(self, database: Database) -> Status:
         """Wait until the server is in its cluster and knows its leader; RefusalError where it never does."""
-        found = self._soon(database, lambda status: status.member and status.has_leader)
+
+        def good(status: Status) -> bool:
+            return bool(status.member and status.has_leader)
+
+        found = self._soon(database, good, JOIN_S)
+        last = self.status(database)
+        if found is None and last and not last.member:
+            self._run(["systemctl", "restart", database.unit])
+        found = found or self._soon(database, good)
         if found is None:
             what = f"{database.schema} has no leader after {self.wanted['timeout_s']} seconds"
             fix = f"see that more than half of the members run: journalctl -u {database.unit}"
@@ -292,12 +208,10 @@ class Member:
 
     def _serves(self, database: Database, address: str) -> bool:
         target = f"ssl:{address}:{database.port}"
-        columns = ["_Server", "Database", "name", "model", "cid"]
+        columns = ["_Server", "Database", "cid", "name"]
         command = ["ovsdb-client", *PKI, "--timeout=5", "--format=json", "dump", target, *columns]
         code, output, _ = self.module.run_command(command)
-        rows = json.loads(output)["data"] if code == 0 else []
-        # In the order of the headings, which ovsdb-client sorts: cid, model, name.
-        return any(row[1] == "clustered" and row[2] == database.schema for row in rows)
+        return code == 0 and bool(serves(output, database.schema))
 
     def _set_election(self, database: Database, current: int) -> None:
         while current != self.wanted["election_ms"]:
@@ -329,9 +243,11 @@ class Member:
             pairs = [f"options:{key}={value}" for key, value in lacking.items()]
             self._run([*client, "set", "NB_Global", ".", *pairs])
 
-    def _soon(self, database: Database, good: Callable[[Status], bool]) -> Status | None:
+    def _soon(
+        self, database: Database, good: Callable[[Status], bool], timeout_s: float = 0
+    ) -> Status | None:
         """Return the first status that is good; None when the time is over."""
-        end = time.monotonic() + self.wanted["timeout_s"]
+        end = time.monotonic() + (timeout_s or self.wanted["timeout_s"])
         while time.monotonic() < end:
             found = self.status(database)
             if found and good(found):
