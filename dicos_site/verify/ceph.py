@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,6 +16,9 @@ from dicos_site.verify.context import Context, Question, probe
 READING = ("CEPH_HEALTH", "CEPH_QUORUM", "CEPH_OSDS", "CEPH_PGS", "CEPH_MDS")
 S3_PORT = 7480
 TIMEOUT_S = 60
+# A pool that was made a moment ago, such as a gateway's at its first object, has groups in these states.
+SETTLING = frozenset({"unknown", "creating", "peering", "activating"})
+SETTLES_S = 20.0
 Answer = Mapping[str, Any]
 
 
@@ -79,8 +83,17 @@ def groups_check(groups: Answer) -> Check:
     return check("CEPH_PGS", "", 0 < groups["num_pgs"] == clean, detail)
 
 
+def settling(groups: Answer) -> bool:
+    """Return whether a placement group is on its way to where it can be judged."""
+    return any(SETTLING & set(entry["state_name"].split("+")) for entry in groups["pgs_by_state"])
+
+
 def _state(site: Site, context: Context) -> Iterator[Check]:
-    answer = _asked(site, context, "status", {})
+    end = time.monotonic() + SETTLES_S
+    while settling((answer := _asked(site, context, "status", {}))["status"]["pgmap"]):
+        if time.monotonic() > end:
+            break
+        time.sleep(1)
     return state_checks(site, answer["status"], answer["health"])
 
 

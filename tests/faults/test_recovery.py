@@ -123,9 +123,11 @@ def test_a_member_out_of_reach_stops_the_recovery(stopped: Stopped) -> None:
         assert f"{stopped.newest}: not reachable" in stopped.refused()
     finally:
         lab.fault(stopped.rack.site, "start", stopped.newest)
-        # Stopped before it ran, it would be one that its guard has to start.
-        wait = "for second in $(seq 60); do pgrep -x mariadbd && break; sleep 1; done"
-        stopped.rack.on(stopped.newest, f"{wait}; systemctl stop mariadb", timeout_s=180)
+        # Stopped before it ran, it would be one that its guard has to start; a mariadbd that only reads the
+        # position is not the unit's main process.
+        runs = '[ "$(systemctl show -P MainPID mariadb)" != 0 ]'
+        wait = f"for second in $(seq 120); do {runs} && break; sleep 1; done"
+        stopped.rack.on(stopped.newest, f"{wait}; systemctl stop mariadb", timeout_s=240)
 
 
 def test_a_refusal_changes_nothing_and_a_recovery_brings_every_write_back(stopped: Stopped) -> None:

@@ -21,6 +21,7 @@ from dicos_site.report import CODES, Check
 from dicos_site.verify import (
     READING,
     STAGE_CHECKS,
+    ceph,
     certificates,
     firewall,
     galera,
@@ -210,3 +211,20 @@ def test_a_program_for_hosts_needs_the_standard_library_alone() -> None:
     for path in (Path(firewall.__file__).parent / "probes").glob("*.py"):
         compile(path.read_text(), str(path), "exec")
         assert "dicos_site" not in path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("state", "settles"),
+    [
+        ("creating+peering", True),
+        ("unknown", True),
+        ("active+clean", False),
+        ("active+undersized+degraded", False),
+    ],
+)
+def test_only_groups_that_are_on_their_way_are_asked_again(state: str, settles: bool) -> None:
+    groups = {
+        "num_pgs": 9,
+        "pgs_by_state": [{"state_name": "active+clean", "count": 8}, {"state_name": state, "count": 1}],
+    }
+    assert ceph.settling(groups) == settles
