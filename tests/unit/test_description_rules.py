@@ -246,7 +246,8 @@ def test_a_disk_is_used_once() -> None:
 
 def test_two_controllers_do_with_an_arbiter() -> None:
     votes = "[ctl1, ctl2, hub1]"
-    placed = f"placement: {{galera_arbiter: [hub1], rabbitmq: {votes}, ceph_mon: {votes}}}\ncommunities:"
+    voting = ", ".join(f"{service}: {votes}" for service in ("rabbitmq", "ceph_mon", "ovn"))
+    placed = f"placement: {{galera_arbiter: [hub1], {voting}}}\ncommunities:"
     site = description.parse(changed((CTL3, ""), ("communities:", placed)))
     assert site.placement["galera_arbiter"] == ("hub1",)
 
@@ -256,6 +257,7 @@ def test_two_controllers_are_told_how_to_do_with_an_arbiter() -> None:
         "add a controller, or write `placement: {galera_arbiter: [node1]}`",
         "add a controller, or write `placement: {rabbitmq: [ctl1, ctl2, node1]}`",
         "add a controller, or write `placement: {ceph_mon: [ctl1, ctl2, node1]}`",
+        "add a controller, or write `placement: {ovn: [ctl1, ctl2, node1]}`",
     ]
 
 
