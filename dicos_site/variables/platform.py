@@ -109,10 +109,10 @@ def _balanced(
     }
 
 
-def _http(site: Site, service: str, port: int, path: str, name: str = "") -> dict[str, object]:
+def _http(site: Site, service: str, port: int, path: str) -> dict[str, object]:
     """Return a web service behind the VIP: TLS ends there and begins anew, so that clients see one name."""
     return {
-        "name": name or service,
+        "name": service,
         "port": port,
         "members": members(site, service),
         "mode": "http",
