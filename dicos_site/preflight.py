@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict
 
 from dicos_site import places
+from dicos_site.cloud_preflight import Size, flavor_problems
 from dicos_site.errors import Problem
 from dicos_site.model import Host, Kind, Site
 from dicos_site.placement import hosts_of, services_of
@@ -44,6 +45,16 @@ UNITS: Mapping[str, frozenset[str]] = {
     "ceph_mds": frozenset({"ceph-mds@"}),
     "ceph_osd": frozenset({"ceph-osd@"}),
     "ceph_rgw": frozenset({"ceph-radosgw@"}),
+    "keystone": frozenset({"keystone.service"}),
+    "placement": frozenset({"placement-api.service"}),
+    "glance": frozenset({"glance-api.service"}),
+    "cinder": frozenset({"cinder-api.service"}),
+    "ovn": frozenset({"ovn-ovsdb-server-nb.service", "ovn-ovsdb-server-sb.service"}),
+    "neutron": frozenset({"neutron-api.service"}),
+    "nova": frozenset({"nova-api.service", "nova-api-metadata.service", "nova-novncproxy.service"}),
+    "horizon": frozenset({"apache2.service"}),
+    "ovn_controller": frozenset({"openvswitch-switch.service", "ovs-vswitchd.service"}),
+    "nova_compute": frozenset({"libvirtd.service"}),
 }
 _EVERY = frozenset({"0.0.0.0", "*", "::"})  # noqa: S104, compared with what hosts report
 
@@ -82,6 +93,7 @@ class HostReport(BaseModel):
     os: str
     user_id: int
     peer: str = ""
+    cores: int
     memory_mib: int
     free_mib: dict[str, int]
     addresses: tuple[str, ...]
@@ -136,7 +148,13 @@ def problems(site: Site, answers: Mapping[str, Answer]) -> list[Problem]:
         else:
             reports[host.name] = answer
             found.extend(_host_problems(site, host, answer))
-    return [*found, *_same_machine(site, reports), *_vip_taken(site, reports)]
+    sizes = {name: Size(report.cores, report.memory_mib) for name, report in reports.items()}
+    return [
+        *found,
+        *_same_machine(site, reports),
+        *_vip_taken(site, reports),
+        *flavor_problems(site, sizes),
+    ]
 
 
 def _host_problems(site: Site, host: Host, report: HostReport) -> Iterator[Problem]:

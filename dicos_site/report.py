@@ -42,6 +42,10 @@ CODES: tuple[Code, ...] = (
     Code("CEPH_RBD", "storage", "critical"),
     Code("CEPH_FS", "storage", "critical"),
     Code("CEPH_S3", "storage", "critical"),
+    Code("CLOUD_APIS", "cloud", "critical"),
+    Code("CLOUD_SERVICES", "cloud", "critical"),
+    Code("CLOUD_AGENTS", "cloud", "critical"),
+    Code("CLOUD_TENANT", "cloud", "critical"),
 )
 _BY_NAME = {code.name: code for code in CODES}
 

@@ -131,7 +131,22 @@ def _entities() -> list[dict[str, object]]:
         "mds": "allow rw fsname=science",
         "osd": "allow rw tag cephfs data=science",
     }
-    return [*bootstrap, {"name": "client.science", "key": secret("ceph_science"), "caps": science}]
+    return [
+        *bootstrap,
+        {"name": "client.science", "key": secret("ceph_science"), "caps": science},
+        _images_user("glance", "images"),
+        _images_user("cinder", "volumes", reads="images"),
+        _images_user("cinder_backup", "backups"),
+        _images_user("nova", "vms", reads="images"),
+    ]
+
+
+def _images_user(name: str, pool: str, reads: str = "") -> dict[str, object]:
+    """Return a user of block images: of its own pool, and of one more to read."""
+    own = f"profile rbd pool={pool}"
+    osd = f"{own}, profile rbd-read-only pool={reads}" if reads else own
+    caps = {"mon": "profile rbd", "mgr": own, "osd": osd}
+    return {"name": f"client.{name}", "key": secret(f"ceph_{name}"), "caps": caps}
 
 
 def _pools(site: Site) -> list[dict[str, object]]:

@@ -21,7 +21,9 @@ from dicos_site.verify import (
     ldap,
     loadbalancer,
     memcached,
+    openstack,
     rabbitmq,
+    tenant,
 )
 from dicos_site.verify.context import Context, Question
 
@@ -43,6 +45,7 @@ STAGE_CHECKS: dict[str, tuple[Source, ...]] = {
         memcached.checks,
     ),
     "storage": (certificates.checks, firewall.checks, loadbalancer.checks, ceph.checks),
+    "cloud": (certificates.checks, firewall.checks, loadbalancer.checks, openstack.checks, tenant.checks),
 }
 READING: tuple[Source, ...] = (
     hosts.checks,
@@ -53,6 +56,7 @@ READING: tuple[Source, ...] = (
     ldap.status_checks,
     memcached.status_checks,
     ceph.status_checks,
+    openstack.status_checks,
 )
 
 

@@ -43,7 +43,7 @@ def backends(host: str, lines: Sequence[str], stage: str) -> Check:
     servers = [
         row
         for row in rows
-        if row.get("svname") not in ("FRONTEND", "BACKEND") and row["# pxname"].partition("-")[0] not in later
+        if row.get("svname") not in ("FRONTEND", "BACKEND") and _service(row["# pxname"]) not in later
     ]
     down = [
         f"{row['# pxname']}/{row['svname']} {row['status']} {row.get('check_status') or ''}".strip()
@@ -53,3 +53,8 @@ def backends(host: str, lines: Sequence[str], stage: str) -> Check:
     if not servers:
         return check("HAPROXY_BACKENDS", host, False, "HAProxy does not answer on its socket")
     return check("HAPROXY_BACKENDS", host, not down, "; ".join(down) or f"{len(servers)} servers up")
+
+
+def _service(proxy: str) -> str:
+    """Return the service behind a proxy of HAProxy: "nova-metadata" is of nova, "page-horizon" of horizon."""
+    return proxy.removeprefix("page-").partition("-")[0]

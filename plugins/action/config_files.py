@@ -45,7 +45,7 @@ class ActionModule(ActionBase):
         if "content" in file:
             return str(file["content"])
         name = str(file["src"])
-        path = self._find_needle("templates", name)
+        path = self._template(name)
         source = trust_as_template(self._loader.get_text_file_contents(path))
         local = {**variables, **_template_variables(name, path, str(file["dest"]), variables)}
         local.update(_mapping(file.get("vars")))
@@ -56,6 +56,17 @@ class ActionModule(ActionBase):
         rendered = templar.template(source, escape_backslashes=False, overrides=overrides)
         return "" if rendered is None else str(rendered)
 
+    def _template(self, name: str) -> str:
+        """Return the path of a template: the role's own, else that of a role which it depends on."""
+        shared = (Path(place, name) for place in self._shared_templates())
+        return next((str(path) for path in shared if path.is_file()), "") or str(
+            self._find_needle("templates", name)
+        )
+
+    def _shared_templates(self) -> list[str]:
+        role = self._task._role
+        return [f"{one._role_path}/templates" for one in role.get_all_dependencies()] if role else []
+
     def _search_path(self, path: str, variables: Mapping[str, object]) -> list[str]:
         roots = variables.get("ansible_search_path")
         places = [
@@ -63,7 +74,8 @@ class ActionModule(ActionBase):
             self._loader.get_basedir(),
             str(Path(path).parent),
         ]
-        return [entry for place in places for entry in (f"{place}/templates", place)]
+        own = [entry for place in places for entry in (f"{place}/templates", place)]
+        return [*own, *self._shared_templates()]
 
 
 def mistakes(file: object, number: int) -> list[str]:

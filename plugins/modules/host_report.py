@@ -21,7 +21,7 @@ DOCUMENTATION = r"""
 module: host_report
 short_description: Report what a host is and holds, before anything is deployed on it
 description:
-  - Reads the system, clock, memory, space, addresses, listening sockets, disks and packages of a host.
+  - Reads the system, clock, cores, memory, space, addresses, listening sockets, disks and packages of a host.
   - Asks the network by ARP whether an address is taken. Changes nothing.
 options:
   address_to_probe:
@@ -82,6 +82,7 @@ def main() -> None:
         "os": os_release(),
         "user_id": os.geteuid(),
         "peer": os.environ.get("SSH_CONNECTION", "").split(" ", 1)[0],
+        "cores": os.cpu_count() or 1,
         "memory_mib": memory_mib(),
         "free_mib": {path: shutil.disk_usage(path).free // MIB for path in ("/", "/var")},
         "addresses": [address for link in links for address in link["addresses"]],
