@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from dicos_site.errors import LabError, Problem
@@ -34,6 +35,9 @@ def cache() -> Path:
 def ensure(packages: tuple[str, ...], mirrors: Mirrors, what: str, progress: Progress) -> str:
     """Return the fingerprint of the image with these packages, baking it where it is in no cache."""
     name = key(packages)
+    # A bake beside this one removes the images that were used least recently.
+    with suppress(FileNotFoundError):
+        os.utime(cache() / name)
     if fingerprint := _imported(name):
         return fingerprint
     with locks.held(cache() / f"{name}.lock", lambda: progress(f"{what}: another command bakes this image")):
@@ -99,7 +103,7 @@ def _import(name: str, folder: Path) -> str:
 
 
 def _prune() -> None:
-    """Keep the newest images: hosts do not need the one they were cloned from; remove what kills left."""
+    """Keep the images used last: hosts do not need the one they were cloned from; remove what kills left."""
     folders = [path for path in cache().iterdir() if path.is_dir()]
     finished = [path for path in folders if path.suffix != _PART]
     for folder in sorted(finished, key=lambda path: path.stat().st_mtime)[:-_KEPT]:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import tests.modules  # noqa: F401  (finds what the modules share)
-from plugins.modules.database_schema import heads
+from plugins.module_utils.revisions import heads
 
 
 def script(folder: Path, revision: str, down: str) -> None:
