@@ -313,7 +313,8 @@ def _foreign(one: Socket, roles: set[str]) -> bool:
 def _same_machine(site: Site, reports: Mapping[str, HostReport]) -> Iterator[Problem]:
     owners: dict[str, list[str]] = defaultdict(list)
     for host, report in reports.items():
-        for mac in report.macs:
+        # A bridge has the address of the card that it is on.
+        for mac in dict.fromkeys(report.macs):
             owners[mac].append(host)
     for names in dict.fromkeys(tuple(names) for mac, names in owners.items() if mac and len(names) > 1):
         where = ", ".join(_where(site.host(name)) for name in names)

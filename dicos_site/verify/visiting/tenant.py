@@ -187,7 +187,7 @@ def _refused(question: Callable[[], object]) -> bool:
 
 def _objects(owner: Connection, other: Connection, name: str, seen: list[str]) -> bool:
     """Try an object too, where the cloud stores objects; return whether it does."""
-    if owner.session.get_endpoint(service_type="object-store", interface="public") is None:
+    if not any(entry["type"] == "object-store" for entry in owner.service_catalog):
         return False
     path = f"/{name}/secret"
     store = owner.object_store
