@@ -142,6 +142,8 @@ def _http(site: Site, service: str, port: int, path: str, name: str = "") -> dic
         "tls": "end",
         "check": "http",
         "path": path,
+        # Keystone remembers in its process what it has read: one of them answers all.
+        "balance": "first" if service == "keystone" else "leastconn",
     }
 
 
