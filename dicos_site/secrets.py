@@ -59,7 +59,7 @@ def _fernet_key() -> str:
 
 
 DATABASES = ("keystone", "placement", "glance", "cinder", "neutron", "nova")
-OPENSTACK_USERS = ("placement", "glance", "cinder", "neutron", "nova")
+OPENSTACK_USERS = ("placement", "glance", "cinder", "neutron", "nova", "swift")
 SECRETS: tuple[Secret, ...] = (
     # VRRP carries 8 characters of a password, RFC 2338 5.3.6; keepalived cuts what is longer.
     Secret("loadbalancer", length=8),

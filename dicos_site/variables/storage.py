@@ -4,11 +4,14 @@ import uuid
 
 from dicos_site.model import Disk, Host, Site
 from dicos_site.placement import hosts_of
-from dicos_site.ports import PORTS
+from dicos_site.ports import APIS, PORTS
 from dicos_site.variables.common import Variables, members, secret, vip_fqdn
 
 # The names of OSDs follow from rack.yml, so that a disk keeps its OSD when the same deployment runs again.
 _NAMESPACE = uuid.UUID("6f7a2d3c-2c55-4b63-9f0e-1d3f6b0f5d0a")
+# Under this name the gateways ask keystone about the cloud's users.
+OBJECTS_USER = "swift"
+OBJECTS_PASSWORD_FILE = "/etc/ceph/rgw.keystone"  # noqa: S105 (the place of one)
 POOL_GROUPS = {"small": 8, "large": 32}
 
 
@@ -34,6 +37,9 @@ def site_options(site: Site) -> Variables:
         "ceph_osd_bootstrap_key": secret("ceph_bootstrap_osd"),
         "ceph_rgw_bootstrap_key": secret("ceph_bootstrap_rgw"),
         "ceph_rgw_vip_fqdn": vip_fqdn(site),
+        "ceph_rgw_keystone_user": OBJECTS_USER,
+        "ceph_rgw_keystone_password": secret("openstack_swift"),
+        "ceph_rgw_keystone_password_file": OBJECTS_PASSWORD_FILE,
     }
 
 
@@ -81,8 +87,9 @@ def _settings(site: Site) -> list[dict[str, str]]:
         for end, number in zip(("min", "max"), ranges[service], strict=True)
     ]
     gateways = [
-        {"who": f"client.rgw.{host.name}", "name": "rgw_frontends", "value": _frontend(host)}
+        {"who": f"client.rgw.{host.name}", "name": name, "value": value}
         for host in hosts_of(site, "ceph_rgw")
+        for name, value in ({"rgw_frontends": _frontend(host)} | _keystone(site)).items()
     ]
     general = {
         "osd_pool_default_size": str(site.replicas),
@@ -103,6 +110,28 @@ def _settings(site: Site) -> list[dict[str, str]]:
         for name, value in (general | (small if lab else {})).items()
     ]
     return [*everywhere, *daemons, *gateways]
+
+
+def _keystone(site: Site) -> dict[str, str]:
+    """Return how a gateway knows the cloud's users: each project is an account of its own.
+
+    It asks keystone when a user comes, so that it starts before there is one; S3 users of its own need none.
+    Source: docs.ceph.com, radosgw/keystone.
+    """
+    return {
+        "rgw_keystone_url": f"https://{vip_fqdn(site)}:{APIS['keystone']}",
+        "rgw_keystone_api_version": "3",
+        "rgw_keystone_admin_user": OBJECTS_USER,
+        "rgw_keystone_admin_password_path": OBJECTS_PASSWORD_FILE,
+        "rgw_keystone_admin_domain": "Default",
+        "rgw_keystone_admin_project": "service",
+        "rgw_keystone_accepted_roles": "member,admin",
+        "rgw_keystone_accepted_admin_roles": "admin",
+        "rgw_keystone_implicit_tenants": "true",
+        "rgw_swift_account_in_url": "true",
+        "rgw_s3_auth_use_keystone": "true",
+        "rgw_s3_auth_order": "sts, local, external",
+    }
 
 
 def min_size(replicas: int) -> int:
