@@ -16,6 +16,8 @@ HEALTH = {
     "nova": "/",
 }
 EXTRA_DATABASES = {"nova": ("nova_api", "nova", "nova_cell0")}
+# Their first migrations choose this for the database themselves.
+UTF8MB3 = frozenset({"keystone", "cinder", "nova", "nova_cell0"})
 
 
 def site_options(site: Site) -> Variables:
@@ -158,7 +160,13 @@ def _mariadb(site: Site) -> Variables:
         "mariadb_client_cidr": str(site.networks.management.cidr),
         **(_mariadb_in_the_lab() if site.substrate == "incus" else {}),
         "mariadb_databases": [
-            {"name": name, "user": user, "password": secret(f"mariadb_{user}"), "privileges": "ALL"}
+            {
+                "name": name,
+                "user": user,
+                "password": secret(f"mariadb_{user}"),
+                "privileges": "ALL",
+                "character_set": "utf8mb3" if name in UTF8MB3 else "utf8mb4",
+            }
             for user in ("site", *DATABASES)
             for name in EXTRA_DATABASES.get(user, (user,))
         ],

@@ -11,7 +11,7 @@ from dicos_site.variables.common import Variables, members, secret, vip_fqdn
 _NAMESPACE = uuid.UUID("6f7a2d3c-2c55-4b63-9f0e-1d3f6b0f5d0a")
 # Under this name the gateways ask keystone about the cloud's users.
 OBJECTS_USER = "swift"
-OBJECTS_PASSWORD_FILE = "/etc/ceph/rgw.keystone"  # noqa: S105 (the place of one)
+OBJECTS_PASSWORD_FILE = "/etc/ceph/rgw.keystone"
 POOL_GROUPS = {"small": 8, "large": 32}
 
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
-from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.template import generate_ansible_template_vars, trust_as_template
 
@@ -36,8 +35,9 @@ class ActionModule(ActionBase):
         result: dict[str, object] = self._execute_module(
             module_name="config_files", module_args=arguments, task_vars=variables
         )
-        if boolean(variables.get("site_interrupted", False)) and not self._task.check_mode:
-            # The last run may have died between a file and the restart that it notified.
+        died = str(variables.get("site_interrupted", "")).split(",")
+        if set(died) & set(self._task.tags) and not self._task.check_mode:
+            # A run died in this stage, perhaps between a file and the restart that it notified.
             result |= {"changed": True, "changed_files": [str(file["dest"]) for file in files]}
         return result
 
