@@ -249,9 +249,17 @@ def _elsewhere(server: str, before: str) -> bool:
 
 
 def readmit(asked: Question) -> None:
-    """Give work to a host again that was said to be gone."""
+    """Give work to a host again that was said to be gone, once it has cleared what was started elsewhere."""
     with step("readmitted"):
-        _force_down(asked["host"], forced=False)
+        until("the host takes machines again", MOVE_S, lambda: _admitted(asked["host"]))
+
+
+def _admitted(host: str) -> bool:
+    try:
+        _force_down(host, forced=False)
+    except exceptions.BadRequestException:  # its nova-compute has not started yet
+        return False
+    return True
 
 
 def _force_down(host: str, *, forced: bool) -> None:
