@@ -246,7 +246,8 @@ def _begin(order: Order, stage: str) -> None:
     The stages of this run before it have made their restarts.
     """
     wanted = [one for one in order.stages if one != STAGES[0]]
-    if not wanted:
+    # Ansible names the plays of other stages too, and passes over their tasks.
+    if not wanted or stage not in order.stages:
         return
     if stage == STAGES[0]:
         _remember(order.site, wanted[0], finished=False, changing=interrupted(order.site))

@@ -93,6 +93,15 @@ def test_restarts_are_due_in_the_stages_in_which_runs_died(site: Site) -> None:
     assert deploy.interrupted(site) == ()
 
 
+def test_a_stage_that_is_passed_over_is_not_remembered(site: Site) -> None:
+    late = order(site, "preflight", "cloud")
+    for stage in STAGES:
+        deploy._begin(late, stage)
+    assert deploy.stage_to_resume(site) == "cloud"
+    deploy._begin(late, "base")
+    assert deploy.interrupted(site) == ("cloud",)
+
+
 def test_a_stage_that_was_left_out_keeps_the_restarts_that_are_due_in_it(site: Site) -> None:
     deploy._begin(order(site, *STAGES), "cloud")
     deploy._begin(order(site, "preflight", "base"), "base")
