@@ -35,9 +35,7 @@ def cache() -> Path:
 def ensure(packages: tuple[str, ...], mirrors: Mirrors, what: str, progress: Progress) -> str:
     """Return the fingerprint of the image with these packages, baking it where it is in no cache."""
     name = key(packages)
-    # A bake beside this one removes the images that were used least recently.
-    with suppress(FileNotFoundError):
-        os.utime(cache() / name)
+    _note_use(name)
     if fingerprint := _imported(name):
         return fingerprint
     with locks.held(cache() / f"{name}.lock", lambda: progress(f"{what}: another command bakes this image")):
@@ -102,11 +100,22 @@ def _import(name: str, folder: Path) -> str:
     return _imported(name) or ""
 
 
+def _note_use(name: str) -> None:
+    """Make an image the last one that a bake, which may run beside this, removes."""
+    with suppress(FileNotFoundError):
+        os.utime(cache() / name)
+
+
+def _least_used(folders: list[Path]) -> list[Path]:
+    """Return the images past those that are kept, the one used longest ago first."""
+    finished = [path for path in folders if path.suffix != _PART]
+    return sorted(finished, key=lambda path: path.stat().st_mtime)[:-_KEPT]
+
+
 def _prune() -> None:
     """Keep the images used last: hosts do not need the one they were cloned from; remove what kills left."""
     folders = [path for path in cache().iterdir() if path.is_dir()]
-    finished = [path for path in folders if path.suffix != _PART]
-    for folder in sorted(finished, key=lambda path: path.stat().st_mtime)[:-_KEPT]:
+    for folder in _least_used(folders):
         if fingerprint := _imported(folder.name):
             incus.delete(f"/1.0/images/{fingerprint}")
         shutil.rmtree(folder, ignore_errors=True)

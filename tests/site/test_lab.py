@@ -1,9 +1,11 @@
 """The rack in a box: snapshots of the whole rack, and two racks that do not know each other."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
+from dicos_site.lab import image, packages
 from tests.rack import PROJECT, Rack, fresh_rack
 
 MARK = "/var/tmp/mark"  # /tmp is emptied at boot
@@ -46,6 +48,16 @@ def test_two_racks_live_side_by_side(rack: Rack, side_rack: Rack) -> None:
     side_rack.run("lab", "down", "{site}", timeout_s=120)
     assert rack.run("lab", "status", "{site}", "--json").json()["up"] is True
     assert rack.unhealthy() == []
+
+
+def test_a_rack_that_is_made_keeps_its_image_from_being_removed(side_rack: Rack) -> None:
+    site = side_rack.site
+    baked = image.cache() / image.key(packages.of_host(site, site.hosts[0]))
+    side_rack.run("lab", "down", "{site}", timeout_s=120)
+    # No bake beside it: what is noted is the use alone.
+    os.utime(baked, (0, 0))
+    side_rack.run("lab", "up", "{site}", timeout_s=900)
+    assert baked.stat().st_mtime > 0
 
 
 def test_up_on_a_rack_that_is_up_changes_nothing(rack: Rack) -> None:

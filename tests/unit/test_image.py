@@ -1,35 +1,35 @@
-"""The cache of baked images: what a rack uses now stays, what was used least recently goes."""
+"""The cache of baked images: what a rack uses now stays, what was used longest ago goes."""
 
 import os
 from pathlib import Path
 
 import pytest
 
-from dicos_site.lab import image, incus
-from dicos_site.lab.mirrors import Mirrors
+from dicos_site.lab import image
 
-USED = ("chrony",)
+OLDEST = "oldest"
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a cache of nine images, of which the one that will be used is the oldest; Incus has all."""
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Return a cache of nine images, each used before the one in front of it."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(incus, "find", lambda path: {"target": path.rpartition("-")[2]})
-    monkeypatch.setattr(incus, "delete", lambda _path: None)
-    for age, name in enumerate([*(f"other{number}" for number in range(8)), image.key(USED)]):
-        made = image.cache() / name
-        made.mkdir(parents=True)
-        os.utime(made, (1_000_000 - age, 1_000_000 - age))
-    return image.cache()
+    made = [image.cache() / name for name in (*(f"other{number}" for number in range(8)), OLDEST)]
+    for age, folder in enumerate(made):
+        folder.mkdir(parents=True)
+        os.utime(folder, (1_000_000 - age, 1_000_000 - age))
+    return made
 
 
-def test_a_bake_removes_the_image_that_was_used_least_recently(folder: Path) -> None:
-    image.ensure(USED, Mirrors(""), "hub", print)
-    image._prune()
-    assert {path.name for path in folder.iterdir()} == {*(f"other{n}" for n in range(7)), image.key(USED)}
+def test_the_image_that_was_used_longest_ago_goes(folders: list[Path]) -> None:
+    assert image._least_used(folders) == [image.cache() / OLDEST]
 
 
-def test_an_image_that_no_rack_uses_goes_first(folder: Path) -> None:
-    image._prune()
-    assert not (folder / image.key(USED)).exists()
+def test_an_image_that_is_used_now_stays(folders: list[Path]) -> None:
+    image._note_use(OLDEST)
+    assert image._least_used(folders) == [image.cache() / "other7"]
+
+
+def test_an_image_that_is_in_no_cache_is_used_without_a_note(folders: list[Path]) -> None:
+    image._note_use("imported")
+    assert image._least_used(folders) == [image.cache() / OLDEST]
