@@ -130,10 +130,17 @@ def _in_file(module: AnsibleModule, disk: dict[str, Any]) -> int:
     user = pwd.getpwnam("ceph")
     for path in (ROOT, place, *place.iterdir()):
         os.chown(path, user.pw_uid, user.pw_gid)
+    _wait_until_known(number, key)
     command = ["ceph-osd", "-i", str(number), "--mkfs", "--osd-uuid", disk["uuid"]]
     _run(module, [*command, "--setuser", "ceph", "--setgroup", "ceph"])
     (ROOT / f".{disk['uuid']}.key").unlink()
     return number
+
+
+def _wait_until_known(number: int, key: str) -> None:
+    """Wait until the monitors take an OSD's new key: `ceph-osd` asks them once and ends when they refuse."""
+    with Monitors(f"osd.{number}", key, patience_s=60):
+        return
 
 
 def _key(file: Path) -> str:
