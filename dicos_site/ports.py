@@ -50,6 +50,8 @@ class Rule:
 
 # The OpenStack API services, each on the same port of the VIP and of its hosts.
 APIS = {"keystone": 5000, "placement": 8778, "glance": 9292, "cinder": 8776, "neutron": 9696, "nova": 8774}
+# Of Ceph's gateways: S3 and Swift.
+OBJECTS = 7480
 COMPUTE = ("node", "compute")
 
 
@@ -87,8 +89,8 @@ PORTS: tuple[Port, ...] = (
     Port("ceph_mgr", "ceph-mgr", 6800, ("ceph",), last=6815, stage="storage"),
     Port("ceph_mds", "ceph-mds", 6816, ("ceph",), last=6831, stage="storage"),
     Port("ceph_osd", "ceph-osd", 6832, ("ceph",), last=7331, stage="storage"),
-    Port("ceph_rgw", "ceph-rgw", 7480, ("loadbalancer",), tls=True, stage="storage"),
-    Port("loadbalancer", "s3-vip", 7480, (EVERYONE,), on_vip=True, tls=True, stage="storage"),
+    Port("ceph_rgw", "ceph-rgw", OBJECTS, ("loadbalancer",), tls=True, stage="storage"),
+    Port("loadbalancer", "s3-vip", OBJECTS, (EVERYONE,), on_vip=True, tls=True, stage="storage"),
     *(port for service, number in APIS.items() for port in _api(service, number)),
     Port("nova", "nova-metadata", 8775, ("loadbalancer",), tls=True, stage="cloud"),
     Port("loadbalancer", "nova-metadata-vip", 8775, COMPUTE, on_vip=True, tls=True, stage="cloud"),

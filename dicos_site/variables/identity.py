@@ -2,11 +2,20 @@
 
 from dicos_site.model import Host, Site
 from dicos_site.placement import hosts_of
-from dicos_site.ports import APIS
+from dicos_site.ports import APIS, OBJECTS
 from dicos_site.variables.common import Variables, members, secret, vip_fqdn
 
 # Debian's own files name it so, wherever a service is not told otherwise.
 REGION = "regionOne"
+# {name: (type, description, path of its URL)}
+_CATALOGUE = {
+    "placement": ("placement", "Inventory of resources", ""),
+    "glance": ("image", "Images of machines", ""),
+    "cinder": ("volumev3", "Disks of machines", "/v3"),
+    "neutron": ("network", "Networks of machines", ""),
+    "nova": ("compute", "Machines", "/v2.1"),
+    "swift": ("object-store", "Objects", "/swift/v1/AUTH_%(project_id)s"),
+}
 
 
 def site_options(site: Site) -> Variables:
@@ -24,6 +33,7 @@ def site_options(site: Site) -> Variables:
         "keystone_people_domain": people_domain(site),
         "keystone_ldap_base": ",".join(f"dc={label}" for label in site.domain.split(".")),
         "keystone_ldap_password": secret("ldap_reader"),
+        "keystone_services": _services(site),
         "placement_password": secret("openstack_placement"),
         "placement_database_password": secret("mariadb_placement"),
     }
@@ -37,6 +47,22 @@ def host_options(site: Site, host: Host) -> Variables:
         # Who puts a service into the catalogue: every host that runs one.
         "openstack_administrator": any(host in hosts_of(site, service) for service in APIS),
     }
+
+
+def _services(site: Site) -> list[Variables]:
+    ports = {**APIS, "swift": OBJECTS}
+    return [
+        {
+            "name": name,
+            "type": kind,
+            "description": description,
+            "url": f"https://{vip_fqdn(site)}:{ports[name]}{path}",
+            "password": secret(f"openstack_{name}"),
+            # Ceph's gateways ask about tokens, and nothing else.
+            "roles": ["service"] if name == "swift" else ["admin", "service"],
+        }
+        for name, (kind, description, path) in _CATALOGUE.items()
+    ]
 
 
 def people_domain(site: Site) -> str:

@@ -2,7 +2,7 @@
 
 from dicos_site.model import Host, Site
 from dicos_site.placement import hosts_of
-from dicos_site.ports import APIS, rules
+from dicos_site.ports import APIS, OBJECTS, rules
 from dicos_site.secrets import DATABASES
 from dicos_site.variables.common import Variables, members, secret, vip_fqdn
 
@@ -105,7 +105,7 @@ def _loadbalancer(site: Site) -> Variables:
         "loadbalancer_services": [
             _balanced(site, "mariadb", 3306, check="mariadb", one_at_a_time=True),
             _balanced(site, "ldap", 636, check="ldap"),
-            _http(site, "ceph_rgw", 7480, "/swift/healthcheck"),
+            _http(site, "ceph_rgw", OBJECTS, "/swift/healthcheck"),
             *(_http(site, service, number, HEALTH[service]) for service, number in APIS.items()),
             _http(site, "nova", 8775, "/", name="nova-metadata"),
             _http(site, "nova", 6080, "/vnc_lite.html", name="nova-novnc"),

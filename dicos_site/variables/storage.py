@@ -37,7 +37,6 @@ def site_options(site: Site) -> Variables:
         "ceph_osd_bootstrap_key": secret("ceph_bootstrap_osd"),
         "ceph_rgw_bootstrap_key": secret("ceph_bootstrap_rgw"),
         "ceph_rgw_vip_fqdn": vip_fqdn(site),
-        "ceph_rgw_keystone_user": OBJECTS_USER,
         "ceph_rgw_keystone_password": secret("openstack_swift"),
         "ceph_rgw_keystone_password_file": OBJECTS_PASSWORD_FILE,
     }

@@ -9,12 +9,12 @@ from typing import Any
 from dicos_site.errors import Problem, UnreachableError
 from dicos_site.model import Site
 from dicos_site.placement import hosts_of
+from dicos_site.ports import OBJECTS
 from dicos_site.report import Check, check
 from dicos_site.variables import vip_fqdn
 from dicos_site.verify.context import Context, Question, probe
 
 READING = ("CEPH_HEALTH", "CEPH_QUORUM", "CEPH_OSDS", "CEPH_PGS", "CEPH_MDS")
-S3_PORT = 7480
 TIMEOUT_S = 60
 # A pool that was made a moment ago, such as a gateway's at its first object, has groups in these states.
 SETTLING = frozenset({"unknown", "creating", "peering", "activating"})
@@ -103,7 +103,7 @@ def _written(site: Site, context: Context, code: str, what: str, key: str) -> Ch
 
 
 def _object(site: Site, context: Context) -> Check:
-    where = {"endpoint": f"{vip_fqdn(site)}:{S3_PORT}", "name": f"dicos-verify-{secrets.token_hex(6)}"}
+    where = {"endpoint": f"{vip_fqdn(site)}:{OBJECTS}", "name": f"dicos-verify-{secrets.token_hex(6)}"}
     answer = _on_one_of(site, context, "ceph_rgw", "s3", where)
     return check("CEPH_S3", "", answer["same"], answer["detail"])
 

@@ -1,10 +1,10 @@
 #!/usr/bin/python
-"""Wanted service → its entry in the catalogue, endpoints, user and the user's roles, in one connection."""
+"""Wanted services → their entries in the catalogue, endpoints, users and roles, in one connection."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.host_paths import problem
@@ -24,56 +24,60 @@ except ImportError:
     OPENSTACK = False
 
 DOCUMENTATION = r"""
-module: openstack_service
-short_description: Keep a service of the cloud in keystone
+module: openstack_catalogue
+short_description: Keep the services of the cloud in keystone
 description:
   - Connects as the administrator of the cloud C(site) in /etc/openstack/clouds.yaml, through the VIP.
-  - Makes the service, its public, internal and admin endpoint, its user in the domain Default with roles in
-    the project C(service), and changes what differs. The user's password is tried by logging in.
-  - Without O(url) only the user is kept, without O(user) only the service.
+  - Makes each service, its public, internal and admin endpoint, its user in the domain Default with roles in
+    the project C(service), and changes what differs. A user's password is tried by logging in.
 options:
-  name:
-    description: Name of the service.
-    type: str
-    required: true
-  type:
-    description: Type by which clients find the service in the catalogue.
-    type: str
-  description:
-    description: What the service is, for people.
-    type: str
-    default: ""
-  url:
-    description: URL of all three endpoints.
-    type: str
   region:
     description: Region of the endpoints.
     type: str
     default: regionOne
-  user:
-    description: User as which the service logs in.
-    type: str
-  password:
-    description: Password of the user.
-    type: str
-  roles:
-    description: Roles of the user in the project C(service).
+  services:
+    description: The services; what else is in the catalogue stays.
     type: list
-    elements: str
-    default: [admin, service]
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Name of the service, and of the user as which it logs in.
+        type: str
+        required: true
+      type:
+        description: Type by which clients find the service.
+        type: str
+        required: true
+      description:
+        description: What the service is, for people.
+        type: str
+        default: ""
+      url:
+        description: URL of all three endpoints.
+        type: str
+        required: true
+      password:
+        description: Password of the user.
+        type: str
+        required: true
+      roles:
+        description: Roles of the user in the project C(service).
+        type: list
+        elements: str
+        default: [admin, service]
 author: DiCOS (@dicos)
 """
 
 EXAMPLES = r"""
-- name: Put glance into the catalogue
-  openstack_service:
-    name: glance
-    type: image
-    description: Images of machines
-    url: https://api.lab.dicos.test:9292
-    user: glance
-    password: "{{ glance_password }}"
-    roles: [admin, service]
+- name: Put the services into the catalogue
+  openstack_catalogue:
+    services:
+      - name: glance
+        type: image
+        description: Images of machines
+        url: https://api.lab.dicos.test:9292
+        password: "{{ glance_password }}"
   run_once: true
 """
 
@@ -85,15 +89,17 @@ changes:
   returned: success
 """
 
-SPEC = {
+SERVICE = {
     "name": {"type": "str", "required": True},
-    "type": {"type": "str"},
+    "type": {"type": "str", "required": True},
     "description": {"type": "str", "default": ""},
-    "url": {"type": "str"},
-    "region": {"type": "str", "default": "regionOne"},
-    "user": {"type": "str"},
-    "password": {"type": "str", "no_log": True},
+    "url": {"type": "str", "required": True},
+    "password": {"type": "str", "required": True, "no_log": True},
     "roles": {"type": "list", "elements": "str", "default": ["admin", "service"]},
+}
+SPEC = {
+    "region": {"type": "str", "default": "regionOne"},
+    "services": {"type": "list", "elements": "dict", "required": True, "options": SERVICE},
 }
 INTERFACES = ("public", "internal", "admin")
 DOMAIN = "default"
@@ -132,13 +138,13 @@ class Identities:
         for interface in INTERFACES:
             wanted = {"url": url, "is_enabled": True}
             same = [one for one in found if one.interface == interface]
-            if not same and self.changing(f"{interface} endpoint"):
+            if not same and self.changing(f"{interface} endpoint {url}"):
                 identity = {"service_id": service, "interface": interface, "region_id": region}
                 self.keystone.create_endpoint(**wanted, **identity)
             for number, one in enumerate(same):
-                if number > 0 and self.changing(f"{interface} endpoint, a second one"):
+                if number > 0 and self.changing(f"{interface} endpoint of {url}, a second one"):
                     self.keystone.delete_endpoint(one.id)
-                elif number == 0 and _differs(one, wanted) and self.changing(f"{interface} endpoint"):
+                elif number == 0 and _differs(one, wanted) and self.changing(f"{interface} endpoint {url}"):
                     self.keystone.update_endpoint(one.id, **wanted)
 
     def project(self) -> str | None:
@@ -185,15 +191,14 @@ class Identities:
         return True
 
 
-def apply(identities: Identities, wanted: dict[str, str], roles: list[str]) -> None:
+def apply(identities: Identities, services: list[dict[str, Any]], region: str) -> None:
     """Make everything that is wanted."""
-    if wanted["url"]:
+    project = identities.project()
+    for wanted in services:
         service = identities.service(wanted["name"], wanted["type"], wanted["description"])
-        identities.endpoints(service, wanted["url"], wanted["region"])
-    if wanted["user"]:
-        project = identities.project()
-        user = identities.user(wanted["user"], wanted["password"])
-        identities.roles(user, project, roles)
+        identities.endpoints(service, wanted["url"], region)
+        user = identities.user(wanted["name"], wanted["password"])
+        identities.roles(user, project, wanted["roles"])
 
 
 def connected(patience_s: float) -> Connection:
@@ -216,25 +221,18 @@ def connected(patience_s: float) -> Connection:
 
 def main() -> None:
     """Connect, apply, report."""
-    together = [("type", "url"), ("user", "password")]
-    module = AnsibleModule(
-        argument_spec=SPEC,
-        supports_check_mode=True,
-        required_together=together,
-        required_one_of=[("url", "user")],
-    )
+    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
     if not OPENSTACK and not module.check_mode:
         module.fail_json(msg=missing_required_lib("openstacksdk"))
-    wanted = module.params
     try:
         cloud = connected(0 if module.check_mode else PATIENCE_S)
         identities = Identities(cloud, check_mode=module.check_mode)
-        apply(identities, wanted, wanted["roles"])
+        apply(identities, module.params["services"], module.params["region"])
     except Exception as error:  # the SDK, keystoneauth and its files each have errors of their own
         if module.check_mode:  # on a host where keystone would be started first
             module.exit_json(changed=True, changes=["everything: keystone does not answer yet"])
         fix = "see that keystone answers: openstack --os-cloud site catalog list"
-        module.fail_json(msg=problem(f"keystone refuses: {error}", f"service {wanted['name']}", fix))
+        module.fail_json(msg=problem(f"keystone refuses: {error}", "openstack_catalogue", fix))
     module.exit_json(changed=bool(identities.changes), changes=identities.changes)
 
 
