@@ -37,7 +37,7 @@ UNITS: Mapping[str, frozenset[str]] = {
     "loadbalancer": frozenset({"haproxy.service"}),
     "mariadb": frozenset({"mariadb.service", "galera-guard.service"}),
     "galera_arbiter": frozenset({"garb.service", "galera-arbiter.service"}),
-    "rabbitmq": frozenset({"rabbitmq-server.service", "epmd.service"}),
+    "rabbitmq": frozenset({"rabbitmq-server.service", "rabbitmq-guard.service", "epmd.service"}),
     "memcached": frozenset({"memcached.service"}),
     "ldap": frozenset({"slapd.service"}),
     "ceph_mon": frozenset({"ceph-mon@"}),

@@ -25,6 +25,7 @@ CODES: tuple[Code, ...] = (
     Code("FIREWALL_CLOSED", "base", "critical"),
     Code("VIP_HELD", "platform", "critical"),
     Code("HAPROXY_BACKENDS", "platform", "warning"),
+    Code("HAPROXY_SESSIONS", "platform", "warning"),
     Code("GALERA_SIZE", "platform", "critical"),
     Code("GALERA_PRIMARY", "platform", "critical"),
     Code("GALERA_SYNCED", "platform", "warning"),
