@@ -57,7 +57,7 @@ def haproxy(command: str) -> list[str]:
 
 
 def hangs(session: str) -> bool:
-    """Return whether a session's server side is closed (10), its client's open (8), and no timeout ends it."""
+    """Return whether a session's server side is closed (10), its client's open (8), with no timeout."""
     return " scf=[8," in session and " scb=[10," in session and " exp= " in session
 
 
