@@ -2,7 +2,7 @@
 
 import importlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -62,17 +62,15 @@ READING: tuple[Source, ...] = (
 )
 
 
-def verify(site: Site, folder: Path, stage: str | None = None, *, quick: bool = False) -> Report:
-    """Ask everything that a stage, or the whole site, promises; with `quick`, only what takes seconds."""
+def verify(site: Site, folder: Path, stages: Sequence[str] = STAGES, *, quick: bool = False) -> Report:
+    """Ask everything that stages, or the whole site, promise; with `quick`, only what takes seconds."""
+    sources = tuple(dict.fromkeys(source for stage in stages for source in STAGE_CHECKS[stage]))
     left_out = LONG if quick else frozenset()
-    if stage:
-        sources = STAGE_CHECKS[stage]
-    else:
-        sources = tuple(dict.fromkeys(source for each in STAGE_CHECKS.values() for source in each))
-        # The firewall checks of later stages ask all that the base's ask, and more strictly.
+    if firewall.checks in sources:
+        # They ask all that the base's ask, and more strictly.
         left_out |= {firewall.base_checks}
     asked = tuple(source for source in sources if source not in left_out)
-    return _round(site, folder, asked, stage or STAGES[-1])
+    return _round(site, folder, asked, max(stages, key=STAGES.index))
 
 
 def look(site: Site, folder: Path) -> Report:

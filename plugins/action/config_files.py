@@ -35,6 +35,9 @@ class ActionModule(ActionBase):
         result: dict[str, object] = self._execute_module(
             module_name="config_files", module_args=arguments, task_vars=variables
         )
+        if result.get("changed"):
+            # What the preflight's report says of units is of another time: a unit's file may be new.
+            result["ansible_facts"] = {"host_running_units": []}
         died = str(variables.get("site_interrupted", "")).split(",")
         if set(died) & set(self._task.tags) and not self._task.check_mode:
             # A run died in this stage, perhaps between a file and the restart that it notified.
