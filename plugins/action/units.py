@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from ansible.plugins.action import ActionBase
 
+KINDS = (".service", ".target", ".timer", ".socket")
+
 
 class ActionModule(ActionBase):
     """The action `units`; `config_files` takes the report away as soon as it changes a file of the host."""
@@ -29,4 +31,5 @@ def all_running(names: object, facts: object) -> bool:
     reported = facts.get("host_running_units") if isinstance(facts, Mapping) else None
     if not isinstance(reported, list) or not isinstance(names, list) or not names:
         return False
-    return {name if "." in str(name) else f"{name}.service" for name in names} <= set(reported)
+    wanted = {str(name) if str(name).endswith(KINDS) else f"{name}.service" for name in names}
+    return wanted <= set(reported)

@@ -1,0 +1,71 @@
+"""What a run need not ask a host again, because its preflight has reported it; and what it must."""
+
+import datetime
+from collections.abc import Mapping
+
+import pytest
+
+from dicos_site.certificate_state import fingerprint
+from plugins.action.certificate import _all_good
+from plugins.action.gate import chosen
+from plugins.action.units import all_running
+from tests.unit.test_certificate import authority, pem
+
+CA = authority()[0]
+STATE = {
+    "fault": "",
+    "ends": (datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=300)).isoformat(),
+    "names": ["api.lab.test", "ctl1.lab.test"],
+    "addresses": ["10.77.0.11"],
+    "key": {"owner": "mysql", "group": "mysql", "mode": "0600"},
+}
+ENTRY = {
+    "name": "mariadb",
+    "names": ["ctl1.lab.test", "api.lab.test"],
+    "addresses": ["10.77.0.11"],
+    "owner": "mysql",
+    "group": "mysql",
+}
+
+
+def good(state: Mapping[str, object], **options: object) -> bool:
+    reported = {"mariadb": {"issuer": fingerprint(CA), **state}}
+    arguments = {"certificates": [ENTRY], "ca": pem(CA), **options}
+    return _all_good(arguments, {"ansible_facts": {"host_certificates": reported}})
+
+
+def test_a_certificate_that_is_reported_good_is_not_asked_for_again() -> None:
+    assert good(STATE)
+
+
+@pytest.mark.parametrize(
+    "different",
+    [
+        {"fault": "its key does not fit"},
+        {"issuer": "another"},
+        {"ends": (datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=29)).isoformat()},
+        {"names": ["ctl1.lab.test"]},
+        {"addresses": []},
+        {"key": {"owner": "root", "group": "mysql", "mode": "0600"}},
+    ],
+)
+def test_any_other_certificate_is_asked_for(different: dict[str, object]) -> None:
+    assert not good(STATE | different)
+
+
+def test_without_a_report_or_with_options_of_its_own_a_task_asks() -> None:
+    assert not _all_good({"certificates": [ENTRY], "ca": pem(CA)}, {})
+    assert not good(STATE, renew_before_days=400)
+
+
+def test_units_that_are_reported_running_are_not_asked_for_again() -> None:
+    facts = {"host_running_units": ["ceph-radosgw@rgw.ctl1.service", "ceph.target", "haproxy.service"]}
+    assert all_running(["haproxy", "ceph-radosgw@rgw.ctl1", "ceph.target"], facts)
+    assert not all_running(["haproxy", "keepalived"], facts)
+    assert not all_running(["haproxy"], {"host_running_units": []})
+    assert not all_running(["haproxy"], {})
+
+
+def test_the_stages_of_a_run_are_those_that_its_tags_name() -> None:
+    assert chosen(["storage", "preflight", "platform"]) == ("platform", "storage")
+    assert chosen(["all"])[-1] == "cloud"
