@@ -2,6 +2,7 @@
 
 import uuid
 
+from dicos_site.cloud import Erasure
 from dicos_site.model import Disk, Host, Site
 from dicos_site.placement import hosts_of
 from dicos_site.ports import APIS, PORTS
@@ -12,6 +13,10 @@ _NAMESPACE = uuid.UUID("6f7a2d3c-2c55-4b63-9f0e-1d3f6b0f5d0a")
 # Under this name the gateways ask keystone about the cloud's users.
 OBJECTS_USER = "swift"
 OBJECTS_PASSWORD_FILE = "/etc/ceph/rgw.keystone"
+# The file system of scientific data, and the pool of its files where they are kept in pieces. What leads to a
+# file, its name and its place, is always in whole copies.
+SCIENCE = "science"
+PIECES = "science.erasure"
 POOL_GROUPS = {"small": 8, "large": 32}
 
 
@@ -29,9 +34,15 @@ def site_options(site: Site) -> Variables:
         "ceph_mon_entities": _entities(),
         "ceph_pools_wanted": _pools(site),
         "ceph_pools_file_systems": [
-            {"name": "science", "metadata": "science.metadata", "data": "science.data"}
+            {
+                "name": SCIENCE,
+                "metadata": "science.metadata",
+                "data": "science.data",
+                "more": [PIECES] if site.erasure else [],
+            }
         ],
-        "ceph_pools_hosts": min(site.replicas, len(hosts_of(site, "ceph_osd"))),
+        "ceph_pools_hosts": min(max(site.replicas, _parts(site.erasure)), len(hosts_of(site, "ceph_osd"))),
+        "ceph_mds_layout": {"file_system": SCIENCE, "pool": PIECES} if site.erasure else {},
         "ceph_mgr_bootstrap_key": secret("ceph_bootstrap_mgr"),
         "ceph_mds_bootstrap_key": secret("ceph_bootstrap_mds"),
         "ceph_osd_bootstrap_key": secret("ceph_bootstrap_osd"),
@@ -186,7 +197,26 @@ def _pools(site: Site) -> list[dict[str, object]]:
         _pool(site, "volumes", "rbd", groups="large"),
         _pool(site, "backups", "rbd"),
         _pool(site, "vms", "rbd", groups="large"),
+        *([_pieces(site.erasure)] if site.erasure else []),
     ]
+
+
+def science_pool(site: Site) -> str:
+    """Return the pool in which the files of the file system lie."""
+    return PIECES if site.erasure else "science.data"
+
+
+def _parts(erasure: Erasure | None) -> int:
+    return erasure.data + erasure.parity if erasure else 0
+
+
+def _pieces(erasure: Erasure) -> dict[str, object]:
+    return {
+        "name": PIECES,
+        "application": "cephfs",
+        "placement_groups": POOL_GROUPS["large"],
+        "erasure": {"data": erasure.data, "parity": erasure.parity},
+    }
 
 
 def _pool(site: Site, name: str, application: str, groups: str = "small") -> dict[str, object]:
