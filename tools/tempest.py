@@ -23,6 +23,12 @@ from tools.tempest_configuration import FOLDER, configuration
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "conformance.md"
 NOTES = "## Notes\n"
 SERVICES = ("identity", "image", "volume", "network", "compute")
+# What Debian's packages have changed since this tempest, and why its test has no point.
+OUTDATED = {
+    "test_credentials_create_get_update_delete": (
+        "a security update of keystone (27.0.0-3+deb13u6) lets nobody move a credential to another project"
+    ),
+}
 OTHER_FLAVOR = "dicos.tempest"
 INSTALL_S, RUN_S = 900, 7200
 COUNT = re.compile(r"^ - (Passed|Skipped|Failed): (\d+)$", re.MULTILINE)
@@ -65,11 +71,14 @@ def main() -> None:
     folder = places.site_folder(sys.argv[1] if len(sys.argv) > 1 else "lab")
     site = description.read(folder)
     require_lab(site)
+    found = []
     with Remote(site) as remote, _prepared(site, folder, remote) as (host, version):
-        found = [_run(remote, host, service) for service in SERVICES]
+        for service in SERVICES:
+            one = _run(remote, host, service)
+            print(f"{service}: {one.passed} passed, {one.skipped} skipped, {one.failed} failed", flush=True)
+            print("".join(f"  {failure}\n" for failure in one.failures), end="", flush=True)
+            found.append(one)
     write(site, version, found)
-    for one in found:
-        print(f"{one.service}: {one.passed} passed, {one.skipped} skipped, {one.failed} failed")
     sys.exit(any(one.failed or not one.passed for one in found))
 
 
@@ -93,7 +102,14 @@ def page(site: Site, version: str, found: list[Counts], notes: str) -> str:
     )
     rows = "".join(f"| {one.service} | {one.passed} | {one.skipped} | {one.failed} |\n" for one in found)
     failures = "".join(f"- {failure}\n" for one in found for failure in one.failures)
-    return head + rows + (f"\nFailed:\n\n{failures}" if failures else "") + f"\n{NOTES}{notes}"
+    left_out = "".join(f"- {test}: {why}.\n" for test, why in OUTDATED.items())
+    parts = [
+        head + rows,
+        f"Failed:\n\n{failures}" if failures else "",
+        f"Left out:\n\n{left_out}",
+        NOTES + notes,
+    ]
+    return "\n".join(filter(None, parts))
 
 
 def write(site: Site, version: str, found: list[Counts]) -> None:
@@ -127,7 +143,8 @@ def _prepared(site: Site, folder: Path, remote: Remote) -> Iterator[tuple[str, s
 
 def _run(remote: Remote, host: str, service: str) -> Counts:
     chosen = rf"^tempest\.api\.{service}\..*[\[,]smoke[\],]"
-    command = f"cd {FOLDER} && HOME=/root tempest run --concurrency 1 --regex '{chosen}'"
+    left_out = "|".join(OUTDATED)
+    command = f"cd {FOLDER} && HOME=/root tempest run --concurrency 1 --regex '{chosen}' --exclude-regex '{left_out}'"
     result = remote.run(host, command, timeout_s=RUN_S)
     return counts(service, result.stdout + result.stderr)
 

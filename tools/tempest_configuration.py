@@ -23,7 +23,7 @@ FIXED: Sections = {
     # The guest has no SSH: what it says is on its console.
     "validation": {"run_validation": "false"},
     "image": {"disk_formats": "raw,qcow2,aki,ari,iso"},
-    "volume": {"storage_protocol": "ceph", "vendor_name": "Open Source"},
+    "volume": {"catalog_type": "volumev3", "storage_protocol": "ceph", "vendor_name": "Open Source"},
     "volume-feature-enabled": {"backup": "true"},
     "oslo_concurrency": {"lock_path": f"{FOLDER}/locks"},
 }
@@ -64,7 +64,10 @@ def configuration(site: Site, password: str, facts: Mapping[str, object]) -> str
 
 
 def _identity(site: Site, password: str) -> Sections:
-    """Return who tempest is: keystone enforces scopes, so it administers with a token of the whole system."""
+    """Return who tempest is: keystone enforces scopes, so it makes people with a token of the whole system.
+
+    Their networks it makes with one of a project, which neutron wants.
+    """
     uri = f"https://{vip_fqdn(site)}:5000/v3"
     return {
         "DEFAULT": {"log_file": "tempest.log"},
@@ -73,7 +76,7 @@ def _identity(site: Site, password: str) -> Sections:
             "create_isolated_networks": "true",
             "admin_username": "admin",
             "admin_password": password,
-            "admin_project_name": "",
+            "admin_project_name": "admin",
             "admin_domain_name": "Default",
             "admin_system": "all",
         },

@@ -47,4 +47,5 @@ def test_the_page_names_what_failed_and_keeps_the_notes() -> None:
     text = page(lab(), "43.0.0-3", [Counts("image", 7, 1, 1, ("a.b.c",))], "\nKnown.\n")
     assert "| image | 7 | 1 | 1 |" in text
     assert "\nFailed:\n\n- a.b.c\n" in text
+    assert "\nLeft out:\n\n- test_credentials_create_get_update_delete: " in text
     assert text.endswith("## Notes\n\nKnown.\n")
