@@ -29,6 +29,8 @@ OUTDATED = {
         "a security update of keystone (27.0.0-3+deb13u6) lets nobody move a credential to another project"
     ),
 }
+# Beside its folder it keeps a list of its folders, and refuses one that is on it.
+CLEAN = f"rm -rf {FOLDER} /root/.tempest"
 OTHER_FLAVOR = "dicos.tempest"
 INSTALL_S, RUN_S = 900, 7200
 COUNT = re.compile(r"^ - (Passed|Skipped|Failed): (\d+)$", re.MULTILINE)
@@ -133,11 +135,11 @@ def _prepared(site: Site, folder: Path, remote: Remote) -> Iterator[tuple[str, s
         raise SystemExit(f"{controller}: {result.stderr.strip()[-500:]}")
     text = configuration(site, secrets.load(folder, site)["openstack_admin"], json.loads(result.stdout))
     try:
-        _said(remote, host, f"rm -rf {FOLDER} && umask 077 && HOME=/root tempest init {FOLDER}")
+        _said(remote, host, f"{CLEAN} && umask 077 && HOME=/root tempest init {FOLDER}")
         _said(remote, host, f"umask 077 && cat > {FOLDER}/etc/tempest.conf", text=text)
         yield host, version
     finally:
-        remote.run(host, f"rm -rf {FOLDER}")
+        remote.run(host, CLEAN)
         remote.script(controller, TIDY, timeout_s=120)
 
 
