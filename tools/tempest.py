@@ -45,9 +45,10 @@ if "{OTHER_FLAVOR}" not in names:
 flavors = {{flavor.name: flavor.id for flavor in cloud.compute.flavors()}}
 images = [image.id for image in cloud.image.images(name="{GUEST}", status="active")]
 outside = [network.id for network in cloud.network.networks(is_router_external=True, name="provider")]
+extensions = sorted(extension.alias for extension in cloud.network.extensions())
 store = cloud.session.get_endpoint(service_type="object-store", interface="public")
 print(json.dumps({{"image": images[0], "flavor": flavors["{TINY}"], "other_flavor": flavors["{OTHER_FLAVOR}"],
-    "outside": outside[0] if outside else "", "object_store": store is not None,
+    "outside": outside[0] if outside else "", "object_store": store is not None, "extensions": extensions,
     "hosts": len(list(cloud.compute.services(binary="nova-compute")))}}))
 """
 TIDY = f"""

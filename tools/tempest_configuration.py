@@ -3,6 +3,7 @@
 import configparser
 import io
 from collections.abc import Mapping
+from typing import cast
 
 from dicos_site.model import Site
 from dicos_site.variables import vip_fqdn
@@ -47,6 +48,8 @@ def configuration(site: Site, password: str, facts: Mapping[str, object]) -> str
             "floating_network_name": "provider" if facts["outside"] else "",
             "project_network_cidr": "192.168.88.0/24",
         },
+        # OVN has no agents to schedule and no metering; the rest is asked for.
+        "network-feature-enabled": {"api_extensions": ",".join(cast("list[str]", facts["extensions"]))},
         "service_available": {
             "cinder": "true",
             "glance": "true",

@@ -21,7 +21,15 @@ Ran: 9 tests in 15.5 sec.
  - Failed: 1
 Sum of execute time for each test: 12.9 sec.
 """
-FACTS = {"image": "i", "flavor": "f", "other_flavor": "g", "outside": "o", "object_store": False, "hosts": 3}
+FACTS = {
+    "image": "i",
+    "flavor": "f",
+    "other_flavor": "g",
+    "outside": "o",
+    "object_store": False,
+    "extensions": ["provider", "router"],
+    "hosts": 3,
+}
 
 
 def test_totals_and_failures_are_read() -> None:
@@ -40,6 +48,7 @@ def test_the_configuration_holds_what_the_site_says_of_itself() -> None:
     assert parser["identity"]["uri_v3"] == "https://api.lab.dicos.test:5000/v3"
     assert parser["auth"]["admin_password"] == "50%secret"
     assert parser["network"]["public_network_id"] == "o"
+    assert parser["network-feature-enabled"]["api_extensions"] == "provider,router"
     assert parser["service_available"]["swift"] == "false"
 
 
