@@ -1,6 +1,7 @@
 """A rack of its own → docs/benchmarks.md: what each thing takes on this machine, the bar beside it.
 
-BENCH_COLD=0 leaves the image cache alone and skips the cold build. Nothing else should run meanwhile.
+BENCH_COLD=0 leaves the image cache alone and skips the cold build. BENCH_KEEP=1 leaves the rack, for a look at it:
+`dicos-site lab down .cache/bench-rack` removes it. Nothing else should run meanwhile.
 """
 
 import os
@@ -43,7 +44,8 @@ def _measurements() -> Iterator[Row]:
     yield from _storage(rack)
     yield _database(rack)
     yield from _faults(rack)
-    rack.run("lab", "down", "{site}")
+    if os.environ.get("BENCH_KEEP") != "1":
+        rack.run("lab", "down", "{site}")
 
 
 def _site(rack: Rack) -> Iterator[Row]:
