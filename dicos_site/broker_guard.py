@@ -92,7 +92,7 @@ def is_hollow(broker: Broker) -> bool:
         ).close()
     except (pika.exceptions.ProbableAuthenticationError, pika.exceptions.AuthenticationError):
         return False
-    except pika.exceptions.AMQPError:
+    except (pika.exceptions.AMQPError, OSError):
         return True
     return False
 

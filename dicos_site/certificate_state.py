@@ -62,13 +62,13 @@ def reason(
 
 
 def key_owner(directory: Path, name: str) -> dict[str, str]:
-    """Return the owner, group and mode of a certificate's key as a task writes them."""
-    found = (directory / f"{name}.key").stat()
-    return {
-        "owner": pwd.getpwuid(found.st_uid).pw_name,
-        "group": grp.getgrgid(found.st_gid).gr_name,
-        "mode": f"{stat.S_IMODE(found.st_mode):04o}",
-    }
+    """Return the owner, group and mode of a certificate's key as a task writes them, if it has them all."""
+    try:
+        found = (directory / f"{name}.key").stat()
+        owner, group = pwd.getpwuid(found.st_uid).pw_name, grp.getgrgid(found.st_gid).gr_name
+    except (OSError, KeyError):
+        return {}
+    return {"owner": owner, "group": group, "mode": f"{stat.S_IMODE(found.st_mode):04o}"}
 
 
 def fingerprint(certificate: x509.Certificate) -> str:

@@ -1,6 +1,6 @@
 """A rack of its own → docs/benchmarks.md: what each thing takes on this machine, the bar beside it.
 
-BENCH_COLD=0 leaves the image cache alone and skips the cold build. BENCH_KEEP=1 leaves the rack, for a look at it:
+BENCH_COLD=0 leaves the image cache alone and skips the cold build. BENCH_KEEP=1 leaves the rack afterwards:
 `dicos-site lab down .cache/bench-rack` removes it. Nothing else should run meanwhile.
 """
 

@@ -2,13 +2,17 @@
 
 import datetime
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
+
+import tests.modules  # noqa: F401, it lets modules find module_utils of ours; isort: skip
 
 from dicos_site.certificate_state import fingerprint
 from plugins.action.certificate import _all_good
 from plugins.action.gate import chosen
 from plugins.action.units import all_running
+from plugins.modules.host_report import certificates, running_units
 from tests.unit.test_certificate import authority, pem
 
 CA = authority()[0]
@@ -69,3 +73,21 @@ def test_units_that_are_reported_running_are_not_asked_for_again() -> None:
 def test_the_stages_of_a_run_are_those_that_its_tags_name() -> None:
     assert chosen(["storage", "preflight", "platform"]) == ("platform", "storage")
     assert chosen(["all"])[-1] == "cloud"
+
+
+def test_a_report_tells_what_runs_and_is_enabled() -> None:
+    text = "\n\n".join(
+        f"Names={names}\nActiveState={active}\nUnitFileState={enabled}\nNeedDaemonReload={reload}"
+        for names, active, enabled, reload in (
+            ("ssh.service sshd.service", "active", "enabled", "no"),
+            ("haproxy.service", "active", "enabled", "yes"),
+            ("keepalived.service", "activating", "enabled", "no"),
+            ("slapd.service", "active", "disabled", "no"),
+        )
+    )
+    assert running_units(text) == ["ssh.service", "sshd.service"]
+
+
+def test_a_key_that_leads_nowhere_is_reported_without_an_owner(tmp_path: Path) -> None:
+    (tmp_path / "mariadb.key").symlink_to(".mariadb/current/key.pem")
+    assert certificates(tmp_path) == {"mariadb": {"fault": "there is none", "key": {}}}
