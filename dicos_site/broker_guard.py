@@ -1,13 +1,16 @@
-"""The guard of one broker: restarts RabbitMQ where its program goes on and the broker in it has ended.
+"""The guard of one broker: restarts RabbitMQ where the broker in it has ended, stops it while its disk is full.
 
-Shipped to the hosts as it is, and run there as `rabbitmq-guard`. On a full disk the broker's tables (Mnesia)
-can end without the Erlang around them: it still accepts connections, and systemd and `rabbitmq-diagnostics
-check_running` say that it runs. A broker that accepts none is left alone: it starts, waits in a minority, or
-was stopped.
+Shipped to the hosts as it is, and run there as `rabbitmq-guard`. On a full disk the broker's tables (Mnesia) can
+end without the Erlang around them, and queues lose what they have confirmed to the others and then hang; yet it
+accepts connections, and systemd and `rabbitmq-diagnostics check_running` say that it runs. The others do without
+a broker that is stopped. One that accepts no connection is left alone: it starts, waits, or was stopped.
 """
 
+import contextlib
+import errno
 import json
 import logging
+import os
 import socket
 import ssl
 import subprocess
@@ -18,7 +21,12 @@ from pathlib import Path
 
 CONFIGURATION = Path("/etc/dicos/rabbitmq-guard.json")
 AUTHORITY = "/etc/dicos/pki/ca.crt"
-INTERVAL_S = 10.0
+# Says that this guard has stopped the broker; gone with a reboot, which starts it.
+WITHDRAWN = Path("/run/rabbitmq-withdrawn")
+PROBE = Path("/var/lib/rabbitmq/.guard")
+PROBE_BYTES = 1 << 20
+INTERVAL_S = 2.0
+LOGIN_S = 10.0
 TIMEOUT_S = 10
 LOOKS = 3
 # Longer than a broker takes to start: a restart that did not help is not repeated at once.
@@ -43,23 +51,64 @@ class Guard:
     def __init__(self, broker: Broker) -> None:
         self.broker = broker
         self.silent = 0
+        self.next_login = 0.0
 
-    def look(self) -> float:
-        """Take at most one step; return the seconds until the next look."""
+    def look(self, now: float) -> None:
+        """Take at most one step."""
+        if disk_full():
+            self.withdraw()
+        elif WITHDRAWN.exists():
+            say("the disk has space again: RabbitMQ is started")
+            WITHDRAWN.unlink()
+            systemctl("start", "--no-block")
+            self.next_login = now + PAUSE_S
+        elif now >= self.next_login:
+            self.next_login = now + self.login()
+
+    def withdraw(self) -> None:
+        """Stop the broker, unless somebody else has."""
+        if WITHDRAWN.exists() or systemctl("is-active") != 0:
+            return
+        say("the disk is full: RabbitMQ is stopped until there is space")
+        WITHDRAWN.touch()
+        # What it has not written by now it will not write; to end politely it would have to.
+        systemctl("kill", "--signal=KILL")
+        systemctl("stop")
+
+    def login(self) -> float:
+        """Try to log in, restart a broker that is hollow; return the seconds until the next time."""
         self.silent = self.silent + 1 if is_hollow(self.broker) else 0
         if self.silent < LOOKS:
-            return INTERVAL_S
+            return LOGIN_S
         self.silent = 0
         say(f"restarting RabbitMQ: {LOOKS} times in a row it took a connection and let nobody in")
-        done = subprocess.run(
-            ["systemctl", "restart", "--no-block", "rabbitmq-server"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            say(done.stderr.strip())
+        systemctl("restart", "--no-block")
         return PAUSE_S
+
+
+def disk_full() -> bool:
+    """Return whether the broker's disk takes no more: a file is written there, as large as a message may be."""
+    try:
+        with PROBE.open("wb") as probe:
+            probe.write(b"\0" * PROBE_BYTES)
+            probe.flush()
+            os.fsync(probe.fileno())
+    except OSError as error:
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    finally:
+        with contextlib.suppress(OSError):
+            PROBE.unlink()
+    return False
+
+
+def systemctl(verb: str, *options: str) -> int:
+    """Do something to the broker's unit and return the exit code; a failure is told to the journal."""
+    done = subprocess.run(
+        ["systemctl", verb, *options, "rabbitmq-server"], capture_output=True, text=True, check=False
+    )
+    if done.stderr.strip():
+        say(done.stderr.strip())
+    return done.returncode
 
 
 def is_hollow(broker: Broker) -> bool:
@@ -109,7 +158,8 @@ def main() -> None:
     logging.getLogger("pika").setLevel(logging.CRITICAL)
     guard = Guard(Broker(**json.loads(CONFIGURATION.read_text())))
     while True:
-        time.sleep(guard.look())
+        guard.look(time.monotonic())
+        time.sleep(INTERVAL_S)
 
 
 if __name__ == "__main__":

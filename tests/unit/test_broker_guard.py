@@ -12,41 +12,66 @@ from pathlib import Path
 import pytest
 
 from dicos_site import broker_guard
-from dicos_site.broker_guard import INTERVAL_S, LOOKS, PAUSE_S, Broker, Guard
+from dicos_site.broker_guard import LOGIN_S, LOOKS, PAUSE_S, Broker, Guard
 
 BROKER = Broker("127.0.0.1", "ctl1.lab.dicos.test", 5671, "site", "word", "site")
 
 
+@pytest.fixture(autouse=True)
+def files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Keep the guard's files out of this machine's own."""
+    monkeypatch.setattr(broker_guard, "WITHDRAWN", tmp_path / "withdrawn")
+    monkeypatch.setattr(broker_guard, "PROBE", tmp_path / "probe")
+
+
 @pytest.fixture
-def restarts(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+def commands(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """Return the commands that the guard will have run."""
-    commands: list[list[str]] = []
+    given: list[list[str]] = []
 
     def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
-        commands.append(command)
+        given.append(command)
         return subprocess.CompletedProcess(command, 0, "", "")
 
     monkeypatch.setattr(subprocess, "run", run)
-    return commands
+    return given
 
 
 def test_a_hollow_broker_is_restarted_once_and_then_given_time(
-    monkeypatch: pytest.MonkeyPatch, restarts: list[list[str]]
+    monkeypatch: pytest.MonkeyPatch, commands: list[list[str]]
 ) -> None:
     monkeypatch.setattr(broker_guard, "is_hollow", lambda _: True)
     guard = Guard(BROKER)
-    assert [guard.look() for _ in range(LOOKS)] == [INTERVAL_S] * (LOOKS - 1) + [PAUSE_S]
-    assert [command[:2] for command in restarts] == [["systemctl", "restart"]]
+    assert [guard.login() for _ in range(LOOKS)] == [LOGIN_S] * (LOOKS - 1) + [PAUSE_S]
+    assert [command[:2] for command in commands] == [["systemctl", "restart"]]
 
 
 def test_a_broker_that_lets_somebody_in_between_is_not_restarted(
-    monkeypatch: pytest.MonkeyPatch, restarts: list[list[str]]
+    monkeypatch: pytest.MonkeyPatch, commands: list[list[str]]
 ) -> None:
     answers = iter([True, True, False, True, True])
     monkeypatch.setattr(broker_guard, "is_hollow", lambda _: next(answers))
     guard = Guard(BROKER)
-    assert {guard.look() for _ in range(5)} == {INTERVAL_S}
-    assert restarts == []
+    assert {guard.login() for _ in range(5)} == {LOGIN_S}
+    assert commands == []
+
+
+def test_a_broker_is_away_while_its_disk_is_full_and_comes_back_after(
+    monkeypatch: pytest.MonkeyPatch, commands: list[list[str]]
+) -> None:
+    full = iter([True, True, False, False])
+    monkeypatch.setattr(broker_guard, "disk_full", lambda: next(full))
+    monkeypatch.setattr(broker_guard, "is_hollow", lambda _: False)
+    guard = Guard(BROKER)
+    for now in range(4):
+        guard.look(float(now))
+    verbs = [command[1] for command in commands]
+    assert verbs == ["is-active", "kill", "stop", "start"]
+
+
+def test_a_disk_with_space_is_not_full_and_keeps_nothing_of_the_trial(tmp_path: Path) -> None:
+    assert not broker_guard.disk_full()
+    assert not broker_guard.PROBE.exists()
 
 
 def test_a_broker_that_takes_a_connection_and_ends_it_is_hollow(listener: ssl.SSLSocket) -> None:
