@@ -1,9 +1,10 @@
-"""The guard of one broker: restarts RabbitMQ where the broker in it has ended, stops it while its disk is full.
+"""The guard of one broker: restarts RabbitMQ where its broker has ended, stops it while its disk is full.
 
-Shipped to the hosts as it is, and run there as `rabbitmq-guard`. On a full disk the broker's tables (Mnesia) can
-end without the Erlang around them, and queues lose what they have confirmed to the others and then hang; yet it
-accepts connections, and systemd and `rabbitmq-diagnostics check_running` say that it runs. The others do without
-a broker that is stopped. One that accepts no connection is left alone: it starts, waits, or was stopped.
+Shipped to the hosts as it is, and run there as `rabbitmq-guard`. On a full disk the broker's tables (Mnesia)
+can end without the Erlang around them, and queues lose what they have confirmed to the others and hang; yet
+it accepts connections, and systemd and `rabbitmq-diagnostics check_running` say that it runs. The others do
+without a broker that is stopped. One that accepts no connection is left alone: it starts, waits, or was
+stopped.
 """
 
 import contextlib
@@ -87,7 +88,7 @@ class Guard:
 
 
 def disk_full() -> bool:
-    """Return whether the broker's disk takes no more: a file is written there, as large as a message may be."""
+    """Return whether the broker's disk takes no more: a file is written there and removed."""
     try:
         with PROBE.open("wb") as probe:
             probe.write(b"\0" * PROBE_BYTES)
