@@ -82,6 +82,10 @@ drill: venv ## Kill every database member 50 times and count what was acknowledg
 bench: venv ## Measure this machine's numbers into docs/benchmarks.md
 	@$(STEP) "bench" python -m tools.bench
 
+.PHONY: tempest
+tempest: venv ## OpenStack's own smoke tests against the deployed site, counted in docs/conformance.md
+	@$(STEP) "tempest $(SITE)" python -m tools.tempest $(SITE)
+
 .PHONY: docs
 docs: venv ## Make again what is made from the sources: indexes, tables, the picture
 	@python tools/runbook_index.py

@@ -58,13 +58,13 @@ class Record:
 class Memory:
     """What is remembered of the last deployment: the stage it came to, and whether it finished.
 
-    `changing`: it, or one before that never finished either, had come past the preflight.
+    `changing`: the stages in which it, or one before, died: files there may be new and their restarts lost.
     """
 
     stage: str
     finished: bool
     moment: str
-    changing: bool = False
+    changing: tuple[str, ...] = ()
 
 
 def deploy(order: Order) -> Record:
@@ -97,16 +97,16 @@ def remembered(site: Site) -> Memory | None:
             str(content["stage"]),
             bool(content["finished"]),
             str(content["moment"]),
-            bool(content.get("changing", False)),
+            tuple(str(one) for one in content.get("changing", ())),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def interrupted(site: Site) -> bool:
-    """Return whether a deployment ended amid changes: files may be new and the restarts they need lost."""
+def interrupted(site: Site) -> tuple[str, ...]:
+    """Return the stages in which a deployment died: files may be new and the restarts they need lost."""
     memory = remembered(site)
-    return memory is not None and memory.changing and not memory.finished
+    return memory.changing if memory else ()
 
 
 def _run(order: Order, playbook: str) -> Record:
@@ -135,7 +135,7 @@ def _run(order: Order, playbook: str) -> Record:
     if outcome.status != "successful":
         raise _stopped(order, progress, outcome, log, playbook)
     if playbook == PLAYBOOK and not order.dry:
-        _remember(order.site, progress.stage, finished=True)
+        _finish(order, progress.stage)
     return _record(order, progress, time.monotonic() - began, log)
 
 
@@ -159,7 +159,8 @@ def _ansible(
     root = places.project_root()
     words = ["--tags", ",".join(order.stages), "-e", "preflight_secrets_follow=true"]
     words += ["--check", "--diff"] if order.dry else []
-    words += ["-e", "site_interrupted=true"] if interrupted(order.site) else []
+    if died := interrupted(order.site):
+        words += ["-e", f"site_interrupted={','.join(died)}"]
     with tempfile.TemporaryDirectory(prefix="dicos-site-") as folder:
         runner = ansible_runner.run(
             private_data_dir=folder,
@@ -240,14 +241,33 @@ def _logs(site: Site) -> Path:
 
 
 def _begin(order: Order, stage: str) -> None:
-    """Note where to resume: at the stage that has begun; during preflight, at the first one asked for."""
+    """Note where to resume: at the stage that has begun; during preflight, at the first one asked for.
+
+    The stages of this run before it have made their restarts.
+    """
     wanted = [one for one in order.stages if one != STAGES[0]]
-    if wanted:
-        changing = stage != STAGES[0] or interrupted(order.site)
-        _remember(order.site, wanted[0] if stage == STAGES[0] else stage, finished=False, changing=changing)
+    # Ansible names the plays of other stages too, and passes over their tasks.
+    if not wanted or stage not in order.stages:
+        return
+    if stage == STAGES[0]:
+        _remember(order.site, wanted[0], finished=False, changing=interrupted(order.site))
+        return
+    settled = set(order.stages[: order.stages.index(stage)])
+    changing = {*interrupted(order.site), stage} - settled
+    _remember(order.site, stage, finished=False, changing=_in_order(changing))
 
 
-def _remember(site: Site, stage: str, *, finished: bool, changing: bool = False) -> None:
+def _finish(order: Order, stage: str) -> None:
+    """Note that every stage of this run has made its restarts."""
+    changing = set(interrupted(order.site)) - set(order.stages)
+    _remember(order.site, stage, finished=True, changing=_in_order(changing))
+
+
+def _in_order(stages: set[str]) -> tuple[str, ...]:
+    return tuple(stage for stage in STAGES if stage in stages)
+
+
+def _remember(site: Site, stage: str, *, finished: bool, changing: tuple[str, ...]) -> None:
     """Write the note whole or not at all: the next command reads it after a kill, too."""
     memory = Memory(stage, finished, f"{datetime.now().astimezone():%Y-%m-%dT%H:%M:%S%z}", changing)
     file = _state(site) / "deploy.json"

@@ -6,7 +6,10 @@ A field's title, description and example are the words of its errors and of docs
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Literal
 
-from pydantic import AnyHttpUrl, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AnyHttpUrl, BeforeValidator, Field, StringConstraints
+
+from dicos_site.cloud import Erasure, Flavor, FlavorName, Image, ImageName, Quota
+from dicos_site.frozen import Frozen
 
 Kind = Literal["controller", "node", "storage", "compute", "hub"]
 KINDS: tuple[Kind, ...] = ("controller", "node", "storage", "compute", "hub")
@@ -63,12 +66,6 @@ Placed = Annotated[
         title="list of hosts", description="the names of the hosts that run the service", examples=["[hub1]"]
     ),
 ]
-
-
-class Frozen(BaseModel):
-    """A value that cannot change and takes no unknown key."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Disk(Frozen):
@@ -146,6 +143,12 @@ class Provider(Frozen):
         description="the first and the last address for virtual machines, with a hyphen between",
         examples=["10.78.0.100-10.78.0.199"],
     )
+    interface: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9._-]{0,14}$")] | None = Field(
+        None,
+        title="network card",
+        description="the card of each host of virtual machines on this network, left out in a lab",
+        examples=["enp1s0f1"],
+    )
 
 
 class Networks(Frozen):
@@ -171,6 +174,12 @@ class Community(Frozen):
         title="share",
         description="a whole number; the site is divided in proportion to the shares",
         examples=[60],
+    )
+    quota: Quota = Field(
+        Quota(),
+        title="mapping of limits",
+        description="what it may use of the cloud at once; what is left out follows from its share",
+        examples=["{cores: 64, memory_gib: 256, floating_addresses: 20}"],
     )
 
 
@@ -270,6 +279,22 @@ class Site(Frozen):
         description="who may use the site, and in which proportion",
         examples=["{ams: {share: 60}}"],
     )
+    flavors: dict[FlavorName, Flavor] = Field(
+        default_factory=dict,
+        title="mapping from name to flavor",
+        description="sizes of machines beside dicos.tiny; left out on real servers: small, medium and large, "
+        "as far as a host can hold one",
+        examples=["{large: {cores: 4, memory_mib: 8192, disk_gib: 40}}"],
+    )
+    images: dict[ImageName, Image] = Field(
+        default_factory=dict,
+        title="mapping from name to image",
+        description="disk images that every community may boot, beside the site's own dicos-guest",
+        examples=[
+            "{debian-13: {file: images/debian-13.raw, format: raw, "
+            'sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}}'
+        ],
+    )
     federation: Federation | None = Field(
         None,
         title="federation",
@@ -284,6 +309,12 @@ class Site(Frozen):
     )
     replicas: Annotated[int, Field(strict=True, ge=1, le=MAX_REPLICAS)] = Field(
         3, title="number of copies", description="how many hosts hold each piece of stored data", examples=[3]
+    )
+    erasure: Erasure | None = Field(
+        None,
+        title="mapping of pieces",
+        description="how scientific data is spread over hosts; left out: as whole copies, as `replicas` says",
+        examples=["{data: 4, parity: 2}"],
     )
     time_servers: tuple[TimeServer, ...] = Field(
         (),

@@ -97,7 +97,7 @@ def _placement(hosts: tuple[NewHost, ...]) -> Mapping[str, str]:
     if len(members) % 2 or not others:
         return {}
     voters = ", ".join([*members, others[-1]])
-    return {"galera_arbiter": others[-1], "rabbitmq": voters, "ceph_mon": voters}
+    return {"galera_arbiter": others[-1], "rabbitmq": voters, "ceph_mon": voters, "ovn": voters}
 
 
 def _provider(text: str) -> NewProvider | None:

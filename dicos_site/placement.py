@@ -18,6 +18,8 @@ class Service:
     beside: tuple[str, ...] = ()
 
 
+# Who runs virtual machines.
+COMPUTE_KINDS: tuple[Kind, ...] = ("node", "compute")
 # Who holds or uses the data of Ceph.
 CEPH_KINDS: tuple[Kind, ...] = ("controller", "node", "storage", "compute")
 
@@ -37,6 +39,19 @@ SERVICES: tuple[Service, ...] = (
     Service("ceph_osd", STORAGE_KINDS),
     Service("ceph_mds", ("controller",)),
     Service("ceph_rgw", ("controller",)),
+    Service("openstack", ("controller", *COMPUTE_KINDS)),
+    Service("keystone", ("controller",)),
+    Service("placement", ("controller",)),
+    Service("glance", ("controller",)),
+    Service("guest_image", ("controller",)),
+    Service("cinder", ("controller",)),
+    Service("ovn", ("controller",), quorum=True),
+    Service("neutron", ("controller",)),
+    Service("nova", ("controller",)),
+    Service("horizon", ("controller",)),
+    Service("ovn_controller", COMPUTE_KINDS),
+    Service("nova_compute", COMPUTE_KINDS),
+    Service("communities", ("controller",)),
 )
 SERVICE_NAMES = tuple(service.name for service in SERVICES)
 

@@ -48,6 +48,21 @@ class Rule:
     stage: str = "platform"
 
 
+# The OpenStack API services, each on the same port of the VIP and of its hosts.
+APIS = {"keystone": 5000, "placement": 8778, "glance": 9292, "cinder": 8776, "neutron": 9696, "nova": 8774}
+# Of Ceph's gateways: S3 and Swift.
+OBJECTS = 7480
+COMPUTE = ("node", "compute")
+
+
+def _api(service: str, number: int) -> tuple[Port, Port]:
+    """Return the port of an API on its hosts, for the load balancers, and on the VIP, for everyone."""
+    return (
+        Port(service, f"{service}-api", number, ("loadbalancer",), tls=True, stage="cloud"),
+        Port("loadbalancer", f"{service}-vip", number, (EVERYONE,), on_vip=True, tls=True, stage="cloud"),
+    )
+
+
 PORTS: tuple[Port, ...] = (
     Port("base", "ssh", 22, (MANAGEMENT,)),
     Port("base", "ntp", 123, (MANAGEMENT,), protocol="udp"),
@@ -74,8 +89,22 @@ PORTS: tuple[Port, ...] = (
     Port("ceph_mgr", "ceph-mgr", 6800, ("ceph",), last=6815, stage="storage"),
     Port("ceph_mds", "ceph-mds", 6816, ("ceph",), last=6831, stage="storage"),
     Port("ceph_osd", "ceph-osd", 6832, ("ceph",), last=7331, stage="storage"),
-    Port("ceph_rgw", "ceph-rgw", 7480, ("loadbalancer",), tls=True, stage="storage"),
-    Port("loadbalancer", "s3-vip", 7480, (EVERYONE,), on_vip=True, tls=True, stage="storage"),
+    Port("ceph_rgw", "ceph-rgw", OBJECTS, ("loadbalancer",), tls=True, stage="storage"),
+    Port("loadbalancer", "s3-vip", OBJECTS, (EVERYONE,), on_vip=True, tls=True, stage="storage"),
+    *(port for service, number in APIS.items() for port in _api(service, number)),
+    Port("nova", "nova-metadata", 8775, ("loadbalancer",), tls=True, stage="cloud"),
+    Port("loadbalancer", "nova-metadata-vip", 8775, COMPUTE, on_vip=True, tls=True, stage="cloud"),
+    Port("nova", "novnc", 6080, ("loadbalancer",), tls=True, stage="cloud"),
+    Port("loadbalancer", "novnc-vip", 6080, (EVERYONE,), on_vip=True, tls=True, stage="cloud"),
+    Port("horizon", "horizon", 8443, ("loadbalancer",), tls=True, stage="cloud"),
+    Port("ovn", "ovn-northbound", 6641, ("ovn", "neutron"), tls=True, stage="cloud"),
+    Port("ovn", "ovn-southbound", 6642, ("ovn", "neutron", "ovn_controller"), tls=True, stage="cloud"),
+    Port("ovn", "ovn-northbound-raft", 6643, ("ovn",), tls=True, stage="cloud"),
+    Port("ovn", "ovn-southbound-raft", 6644, ("ovn",), tls=True, stage="cloud"),
+    Port("ovn_controller", "geneve", 6081, ("ovn_controller",), protocol="udp", stage="cloud"),
+    Port("nova_compute", "libvirt", 16514, ("nova_compute",), tls=True, stage="cloud"),
+    Port("nova_compute", "migration", 49152, ("nova_compute",), last=49215, tls=True, stage="cloud"),
+    Port("nova_compute", "console", 5900, ("nova",), last=5999, tls=True, stage="cloud"),
 )
 
 

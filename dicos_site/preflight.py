@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict
 
 from dicos_site import places
+from dicos_site.cloud_preflight import Size, flavor_problems
 from dicos_site.errors import Problem
 from dicos_site.model import Host, Kind, Site
 from dicos_site.placement import hosts_of, services_of
@@ -36,7 +37,7 @@ UNITS: Mapping[str, frozenset[str]] = {
     "loadbalancer": frozenset({"haproxy.service"}),
     "mariadb": frozenset({"mariadb.service", "galera-guard.service"}),
     "galera_arbiter": frozenset({"garb.service", "galera-arbiter.service"}),
-    "rabbitmq": frozenset({"rabbitmq-server.service", "epmd.service"}),
+    "rabbitmq": frozenset({"rabbitmq-server.service", "rabbitmq-guard.service", "epmd.service"}),
     "memcached": frozenset({"memcached.service"}),
     "ldap": frozenset({"slapd.service"}),
     "ceph_mon": frozenset({"ceph-mon@"}),
@@ -44,6 +45,16 @@ UNITS: Mapping[str, frozenset[str]] = {
     "ceph_mds": frozenset({"ceph-mds@"}),
     "ceph_osd": frozenset({"ceph-osd@"}),
     "ceph_rgw": frozenset({"ceph-radosgw@"}),
+    "keystone": frozenset({"keystone.service"}),
+    "placement": frozenset({"placement-api.service"}),
+    "glance": frozenset({"glance-api.service"}),
+    "cinder": frozenset({"cinder-api.service"}),
+    "ovn": frozenset({"ovn-ovsdb-server-nb.service", "ovn-ovsdb-server-sb.service"}),
+    "neutron": frozenset({"neutron-api.service"}),
+    "nova": frozenset({"nova-api.service", "nova-api-metadata.service", "nova-novncproxy.service"}),
+    "horizon": frozenset({"apache2.service"}),
+    "ovn_controller": frozenset({"openvswitch-switch.service", "ovs-vswitchd.service"}),
+    "nova_compute": frozenset({"libvirtd.service"}),
 }
 _EVERY = frozenset({"0.0.0.0", "*", "::"})  # noqa: S104, compared with what hosts report
 
@@ -82,6 +93,7 @@ class HostReport(BaseModel):
     os: str
     user_id: int
     peer: str = ""
+    cores: int
     memory_mib: int
     free_mib: dict[str, int]
     addresses: tuple[str, ...]
@@ -136,7 +148,13 @@ def problems(site: Site, answers: Mapping[str, Answer]) -> list[Problem]:
         else:
             reports[host.name] = answer
             found.extend(_host_problems(site, host, answer))
-    return [*found, *_same_machine(site, reports), *_vip_taken(site, reports)]
+    sizes = {name: Size(report.cores, report.memory_mib) for name, report in reports.items()}
+    return [
+        *found,
+        *_same_machine(site, reports),
+        *_vip_taken(site, reports),
+        *flavor_problems(site, sizes),
+    ]
 
 
 def _host_problems(site: Site, host: Host, report: HostReport) -> Iterator[Problem]:
@@ -295,7 +313,8 @@ def _foreign(one: Socket, roles: set[str]) -> bool:
 def _same_machine(site: Site, reports: Mapping[str, HostReport]) -> Iterator[Problem]:
     owners: dict[str, list[str]] = defaultdict(list)
     for host, report in reports.items():
-        for mac in report.macs:
+        # A bridge has the address of the card that it is on.
+        for mac in dict.fromkeys(report.macs):
             owners[mac].append(host)
     for names in dict.fromkeys(tuple(names) for mac, names in owners.items() if mac and len(names) > 1):
         where = ", ".join(_where(site.host(name)) for name in names)

@@ -25,6 +25,7 @@ CODES: tuple[Code, ...] = (
     Code("FIREWALL_CLOSED", "base", "critical"),
     Code("VIP_HELD", "platform", "critical"),
     Code("HAPROXY_BACKENDS", "platform", "warning"),
+    Code("HAPROXY_SESSIONS", "platform", "warning"),
     Code("GALERA_SIZE", "platform", "critical"),
     Code("GALERA_PRIMARY", "platform", "critical"),
     Code("GALERA_SYNCED", "platform", "warning"),
@@ -42,6 +43,10 @@ CODES: tuple[Code, ...] = (
     Code("CEPH_RBD", "storage", "critical"),
     Code("CEPH_FS", "storage", "critical"),
     Code("CEPH_S3", "storage", "critical"),
+    Code("CLOUD_APIS", "cloud", "critical"),
+    Code("CLOUD_SERVICES", "cloud", "critical"),
+    Code("CLOUD_AGENTS", "cloud", "critical"),
+    Code("CLOUD_TENANT", "cloud", "critical"),
 )
 _BY_NAME = {code.name: code for code in CODES}
 

@@ -54,6 +54,12 @@ def cephx_key() -> str:
     return base64.b64encode(struct.pack("<HIIH", 1, int(time.time()), 0, len(key)) + key).decode()
 
 
+def _fernet_key() -> str:
+    return base64.urlsafe_b64encode(randomness.token_bytes(32)).decode()
+
+
+DATABASES = ("keystone", "placement", "glance", "cinder", "neutron", "nova")
+OPENSTACK_USERS = ("placement", "glance", "cinder", "neutron", "nova", "swift")
 SECRETS: tuple[Secret, ...] = (
     # VRRP carries 8 characters of a password, RFC 2338 5.3.6; keepalived cuts what is longer.
     Secret("loadbalancer", length=8),
@@ -70,6 +76,15 @@ SECRETS: tuple[Secret, ...] = (
     Secret("ceph_bootstrap_osd", make=cephx_key),
     Secret("ceph_bootstrap_rgw", make=cephx_key),
     Secret("ceph_science", make=cephx_key),
+    *(Secret(f"ceph_{client}", make=cephx_key) for client in ("glance", "cinder", "cinder_backup", "nova")),
+    *(Secret(f"mariadb_{name}") for name in DATABASES),
+    *(Secret(f"rabbitmq_{name}") for name in ("cinder", "neutron", "nova")),
+    # Service users of keystone; `admin` is the administrator of the cloud.
+    *(Secret(f"openstack_{name}") for name in ("admin", *OPENSTACK_USERS)),
+    Secret("keystone_fernet", make=_fernet_key),
+    Secret("keystone_credential", make=_fernet_key),
+    Secret("nova_metadata"),
+    Secret("horizon"),
 )
 NAMES = (CA_CERTIFICATE, CA_KEY, *(secret.name for secret in SECRETS))
 

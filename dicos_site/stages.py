@@ -7,7 +7,7 @@ import yaml
 from dicos_site import places
 from dicos_site.errors import Problem, UsageError
 
-STAGES: tuple[str, ...] = ("preflight", "base", "platform", "storage")
+STAGES: tuple[str, ...] = ("preflight", "base", "platform", "storage", "cloud")
 
 
 def until(stage: str) -> tuple[str, ...]:

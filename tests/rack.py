@@ -67,8 +67,8 @@ class Rack:
         return [host.name for host in self.site.hosts if host.kind == kind]
 
     def unhealthy(self) -> list[str]:
-        """Return what `verify` finds wrong now, one line a failed check; empty when all passed."""
-        outcome = self.run("verify", "{site}", "--json", check=False, timeout_s=180)
+        """Return what `verify --quick` finds wrong now, one line a failed check; empty when all passed."""
+        outcome = self.run("verify", "{site}", "--quick", "--json", check=False, timeout_s=180)
         if outcome.code == 0:
             return []
         try:
@@ -80,7 +80,7 @@ class Rack:
         ]
 
     def wait_until_healthy(self, timeout_s: float) -> list[str]:
-        """Return what is still wrong after `timeout_s`; empty as soon as `verify` passes."""
+        """Return what is still wrong after `timeout_s`; empty as soon as `verify --quick` passes."""
         end = time.monotonic() + timeout_s
         while problems := self.unhealthy():
             if time.monotonic() > end:

@@ -25,20 +25,27 @@ INTERVAL_S = 10.0
 def verify(
     site: SiteName = "lab",
     *,
-    only: Annotated[str | None, typer.Option(metavar="STAGE", help="Ask only what a stage promises.")] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="STAGE", help="Ask only what a stage promises; may be given several times."),
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Leave out the visit to the cloud, which takes a minute.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Ask every service over its real protocol whether it does its work.
 
-    Examples: `dicos-site verify`, `dicos-site verify --only base`, `dicos-site verify example --json`
+    Examples: `dicos-site verify`, `dicos-site verify --only base`, `dicos-site verify --quick`,
+    `dicos-site verify example --json`
     """
     from dicos_site import health, report
-    from dicos_site.stages import known_stage
+    from dicos_site.stages import STAGES, known_stage
     from dicos_site.verify import verify as verified
 
     folder = places.site_folder(site)
     rack = description.read(folder)
-    result = verified(rack, folder, known_stage(only) if only else None)
+    result = verified(rack, folder, [known_stage(stage) for stage in only or STAGES], quick=quick)
     if json:
         print_json(report.as_json(result))
     else:

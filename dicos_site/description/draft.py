@@ -7,6 +7,7 @@ from typing import Literal, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from dicos_site.cloud import Erasure
 from dicos_site.description.document import Document
 from dicos_site.model import MAX_REPLICAS, Address, Disk, Kind, Network
 
@@ -16,6 +17,7 @@ _ADDRESS: TypeAdapter[IPv4Address] = TypeAdapter(Address)
 _NETWORK: TypeAdapter[IPv4Network] = TypeAdapter(Network)
 _KIND: TypeAdapter[Kind] = TypeAdapter(Kind)
 _DISK: TypeAdapter[Disk] = TypeAdapter(Disk)
+_ERASURE: TypeAdapter[Erasure] = TypeAdapter(Erasure)
 _SUBSTRATE: TypeAdapter[Literal["metal", "incus"]] = TypeAdapter(Literal["metal", "incus"])
 
 
@@ -31,13 +33,17 @@ class HostDraft:
 
 @dataclass(frozen=True)
 class NetworkDraft:
-    """A network as far as it is valid; `vip` belongs to management, `floating` to provider."""
+    """A network as far as it is valid; `vip` belongs to management, `floating` and `interface` to provider.
+
+    `interface` is None where it is left out.
+    """
 
     name: str
     cidr: IPv4Network | None
     gateway: IPv4Address | None
     vip: IPv4Address | None
     floating: str
+    interface: object = None
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,7 @@ class Draft:
     """A site as far as it is valid; `hosts` is None where there is no mapping of hosts at all.
 
     `countable` tells whether the hosts of each kind can be counted: no kind is broken and no host is lost.
+    `floating_quotas` has every community; None where its quota is left out or broken.
     """
 
     substrate: Literal["metal", "incus"] | None
@@ -53,6 +60,10 @@ class Draft:
     placement: Mapping[str, tuple[str, ...]]
     replicas: int | None
     countable: bool
+    erasure: Erasure | None
+    floating_quotas: Mapping[str, int | None]
+    flavors: tuple[str, ...]
+    images: tuple[str, ...]
 
     def network(self, name: str) -> NetworkDraft | None:
         """Return the network of that name, or None where it is left out or broken."""
@@ -78,7 +89,20 @@ def draft(document: Document) -> Draft:
         placement={name: _texts(members) for name, members in placement.items() if isinstance(members, list)},
         replicas=replicas if type(replicas) is int and 1 <= replicas <= MAX_REPLICAS else None,
         countable=all(host.kind for host in drafts or ()) and not _lost_hosts(document),
+        erasure=_valid(_ERASURE, value.get("erasure")),
+        floating_quotas={name: _floating_quota(one) for name, one in _named(value.get("communities"))},
+        flavors=tuple(name for name, _ in _named(value.get("flavors"))),
+        images=tuple(name for name, _ in _named(value.get("images"))),
     )
+
+
+def _named(value: object) -> list[tuple[str, object]]:
+    return [(name, entry) for name, entry in _mapping(value).items() if isinstance(name, str)]
+
+
+def _floating_quota(community: object) -> int | None:
+    number = _mapping(_mapping(community).get("quota")).get("floating_addresses")
+    return number if type(number) is int and number >= 0 else None
 
 
 def _lost_hosts(document: Document) -> bool:
@@ -106,6 +130,7 @@ def _network(name: str, value: object) -> NetworkDraft:
         gateway=_valid(_ADDRESS, network.get("gateway")),
         vip=_valid(_ADDRESS, network.get("vip")) if name == "management" else None,
         floating=floating if isinstance(floating, str) and name == "provider" else "",
+        interface=network.get("interface") if name == "provider" else None,
     )
 
 

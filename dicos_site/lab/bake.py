@@ -11,6 +11,7 @@ from pathlib import Path
 from dicos_site import places
 from dicos_site.errors import LabError, Problem
 from dicos_site.lab.mirrors import KEYRING, SUITE, Mirrors, sources
+from dicos_site.lab.packages import ARCHIVE
 from dicos_site.lab.progress import Progress
 
 BAKE_GIB = 8
@@ -48,6 +49,7 @@ def bake(packages: tuple[str, ...], mirrors: Mirrors, folder: Path, progress: Pr
 def bootstrap_command(packages: tuple[str, ...], root: Path, sources_file: Path) -> list[str]:
     """Return the mmdebstrap command; preset and policy-rc.d are there before a package is configured."""
     preset, target = templates() / "dicos.preset", '"$1"'
+    installed = [name for name in packages if not name.startswith(ARCHIVE)]
     early = (
         f"mkdir -p {target}/{Path(_PRESET).parent} {target}/usr/sbin",
         f"cp {shlex.quote(str(preset))} {target}/{_PRESET}",
@@ -63,14 +65,21 @@ def bootstrap_command(packages: tuple[str, ...], root: Path, sources_file: Path)
         '--aptopt=APT::Install-Recommends "false"',
         '--aptopt=Acquire::Retries "1"',
         "--dpkgopt=force-unsafe-io",
-        f"--include={','.join(packages)}",
+        f"--include={','.join(installed)}",
         *(f"--setup-hook={command}" for command in early),
         # A journal in /var/log, and no first-boot rebuilding of caches that the bake has just built.
         '--customize-hook=mkdir -p "$1/var/log/journal"',
+        *_archive_hook(packages),
         SUITE,
         str(root),
         str(sources_file),
     ]
+
+
+def _archive_hook(packages: tuple[str, ...]) -> list[str]:
+    names = [name.removeprefix(ARCHIVE) for name in packages if name.startswith(ARCHIVE)]
+    script = shlex.quote(str(templates() / "archives.sh"))
+    return [f'--customize-hook=sh {script} "$1" {shlex.join(names)}'] if names else []
 
 
 def _bootstrap(packages: tuple[str, ...], mirrors: Mirrors, root: Path, progress: Progress) -> None:

@@ -33,9 +33,14 @@ BARE = (
 )
 
 
+# Before the name of a package whose file is in the image without being installed: what a role unpacks itself.
+ARCHIVE = "archive:"
+
+
 def of_host(site: Site, host: Host) -> tuple[str, ...]:
     """Return the packages of a host's image, sorted; hosts with equal lists share an image."""
-    return union(role_packages(role) for role in services_of(site, host))
+    roles = services_of(site, host)
+    return union([*map(role_packages, roles), *map(role_archives, roles)])
 
 
 def union(lists: Iterable[Iterable[str]]) -> tuple[str, ...]:
@@ -45,10 +50,18 @@ def union(lists: Iterable[Iterable[str]]) -> tuple[str, ...]:
 
 def role_packages(role: str, roles: Path | None = None) -> tuple[str, ...]:
     """Return `__<role>_packages` of roles/<role>/vars/main.yml; none where there is no role or list."""
+    return _listed(role, f"__{role}_packages", roles)
+
+
+def role_archives(role: str) -> tuple[str, ...]:
+    """Return `__<role>_archives` in the same way, each as `archive:NAME`."""
+    return tuple(ARCHIVE + name for name in _listed(role, f"__{role}_archives"))
+
+
+def _listed(role: str, name: str, roles: Path | None = None) -> tuple[str, ...]:
     file = (roles or places.project_root() / "roles") / role / "vars" / "main.yml"
     if not file.is_file():
         return ()
-    name = f"__{role}_packages"
     values = yaml.safe_load(file.read_text()) or {}
     listed = values.get(name, []) if isinstance(values, dict) else None
     if not isinstance(listed, list) or not all(isinstance(entry, str) for entry in listed):

@@ -1,10 +1,22 @@
 """Site → the options of each role. Pure; secrets stay names until a task looks them up."""
 
 from dicos_site.model import Host, Site
-from dicos_site.variables import platform, storage
+from dicos_site.variables import (
+    communities,
+    compute,
+    dashboard,
+    identity,
+    images,
+    network,
+    platform,
+    storage,
+    volumes,
+)
 from dicos_site.variables.common import Variables, secret, vip_fqdn
 
 __all__ = ["Variables", "host_variables", "secret", "site_variables", "vip_fqdn"]
+
+_PARTS = (platform, storage, identity, images, volumes, network, compute, dashboard, communities)
 
 
 def site_variables(site: Site) -> Variables:
@@ -19,8 +31,7 @@ def site_variables(site: Site) -> Variables:
         "site_vip": str(site.networks.management.vip),
         "site_vip_fqdn": vip_fqdn(site),
         "site_management_cidr": str(site.networks.management.cidr),
-        **platform.site_options(site),
-        **storage.site_options(site),
+        **{name: value for part in _PARTS for name, value in part.site_options(site).items()},
     }
 
 
@@ -34,6 +45,5 @@ def host_variables(site: Site, host: Host) -> Variables:
         "host_kind": host.kind,
         "host_address": str(host.address),
         "host_fqdn": site.fqdn(host.name),
-        **platform.host_options(site, host),
-        **storage.host_options(site, host),
+        **{name: value for part in _PARTS for name, value in part.host_options(site, host).items()},
     }

@@ -2,8 +2,22 @@
 
 from dicos_site.model import Host, Site
 from dicos_site.placement import hosts_of
-from dicos_site.ports import rules
+from dicos_site.ports import APIS, OBJECTS, rules
+from dicos_site.secrets import DATABASES
 from dicos_site.variables.common import Variables, members, secret, vip_fqdn
+
+# What a load balancer asks an API for, without credentials.
+HEALTH = {
+    "keystone": "/healthcheck",
+    "placement": "/",
+    "glance": "/healthcheck",
+    "cinder": "/healthcheck",
+    "neutron": "/",
+    "nova": "/",
+}
+EXTRA_DATABASES = {"nova": ("nova_api", "nova", "nova_cell0")}
+# Their first migrations choose this for the database themselves.
+UTF8MB3 = frozenset({"keystone", "cinder", "nova", "nova_cell0"})
 
 
 def site_options(site: Site) -> Variables:
@@ -91,7 +105,18 @@ def _loadbalancer(site: Site) -> Variables:
         "loadbalancer_services": [
             _balanced(site, "mariadb", 3306, check="mariadb", one_at_a_time=True),
             _balanced(site, "ldap", 636, check="ldap"),
-            _http(site, "ceph_rgw", 7480, "/swift/healthcheck"),
+            _http(site, "ceph_rgw", OBJECTS, "/swift/healthcheck"),
+            *(_http(site, service, number, HEALTH[service]) for service, number in APIS.items()),
+            _http(site, "nova", 8775, "/", name="nova-metadata"),
+            _http(site, "nova", 6080, "/vnc_lite.html", name="nova-novnc"),
+        ],
+        "loadbalancer_pages": [
+            {
+                "path": "/horizon",
+                "port": 8443,
+                "members": members(site, "horizon"),
+                "check": "/horizon/auth/login/",
+            }
         ],
     }
 
@@ -109,16 +134,18 @@ def _balanced(
     }
 
 
-def _http(site: Site, service: str, port: int, path: str) -> dict[str, object]:
+def _http(site: Site, service: str, port: int, path: str, name: str = "") -> dict[str, object]:
     """Return a web service behind the VIP: TLS ends there and begins anew, so that clients see one name."""
     return {
-        "name": service,
+        "name": name or service,
         "port": port,
         "members": members(site, service),
         "mode": "http",
         "tls": "end",
         "check": "http",
         "path": path,
+        # Keystone remembers in its process what it has read: one of them answers all.
+        "balance": "first" if service == "keystone" else "leastconn",
     }
 
 
@@ -133,14 +160,22 @@ def _mariadb(site: Site) -> Variables:
         "mariadb_client_cidr": str(site.networks.management.cidr),
         **(_mariadb_in_the_lab() if site.substrate == "incus" else {}),
         "mariadb_databases": [
-            {"name": "site", "user": "site", "password": secret("mariadb_site"), "privileges": "ALL"}
+            {
+                "name": name,
+                "user": user,
+                "password": secret(f"mariadb_{user}"),
+                "privileges": "ALL",
+                "character_set": "utf8mb3" if name in UTF8MB3 else "utf8mb4",
+            }
+            for user in ("site", *DATABASES)
+            for name in EXTRA_DATABASES.get(user, (user,))
         ],
     }
 
 
 def _mariadb_in_the_lab() -> Variables:
     """Return what lets three members share one small machine."""
-    return {"mariadb_buffer_pool_mib": 64, "mariadb_gcache_mib": 64, "mariadb_max_connections": 200}
+    return {"mariadb_buffer_pool_mib": 64, "mariadb_gcache_mib": 64, "mariadb_max_connections": 600}
 
 
 def _rabbitmq(site: Site) -> Variables:
@@ -148,7 +183,10 @@ def _rabbitmq(site: Site) -> Variables:
         "rabbitmq_members": members(site, "rabbitmq"),
         "rabbitmq_cluster_name": site.site,
         "rabbitmq_cookie": secret("rabbitmq_cookie"),
-        "rabbitmq_users": [{"name": "site", "password": secret("rabbitmq_site"), "vhost": "site"}],
+        "rabbitmq_users": [
+            {"name": name, "password": secret(f"rabbitmq_{name}"), "vhost": name}
+            for name in ("site", "cinder", "neutron", "nova")
+        ],
     }
 
 

@@ -2,13 +2,21 @@
 
 import uuid
 
+from dicos_site.cloud import Erasure
 from dicos_site.model import Disk, Host, Site
 from dicos_site.placement import hosts_of
-from dicos_site.ports import PORTS
+from dicos_site.ports import APIS, PORTS
 from dicos_site.variables.common import Variables, members, secret, vip_fqdn
 
 # The names of OSDs follow from rack.yml, so that a disk keeps its OSD when the same deployment runs again.
 _NAMESPACE = uuid.UUID("6f7a2d3c-2c55-4b63-9f0e-1d3f6b0f5d0a")
+# Under this name the gateways ask keystone about the cloud's users.
+OBJECTS_USER = "swift"
+OBJECTS_PASSWORD_FILE = "/etc/ceph/rgw.keystone"
+# The file system of scientific data, and the pool of its files where they are kept in pieces. What leads to a
+# file, its name and its place, is always in whole copies.
+SCIENCE = "science"
+PIECES = "science.erasure"
 POOL_GROUPS = {"small": 8, "large": 32}
 
 
@@ -26,14 +34,22 @@ def site_options(site: Site) -> Variables:
         "ceph_mon_entities": _entities(),
         "ceph_pools_wanted": _pools(site),
         "ceph_pools_file_systems": [
-            {"name": "science", "metadata": "science.metadata", "data": "science.data"}
+            {
+                "name": SCIENCE,
+                "metadata": "science.metadata",
+                "data": "science.data",
+                "more": [PIECES] if site.erasure else [],
+            }
         ],
-        "ceph_pools_hosts": min(site.replicas, len(hosts_of(site, "ceph_osd"))),
+        "ceph_pools_hosts": min(max(site.replicas, _parts(site.erasure)), len(hosts_of(site, "ceph_osd"))),
+        "ceph_mds_layout": {"file_system": SCIENCE, "pool": PIECES} if site.erasure else {},
         "ceph_mgr_bootstrap_key": secret("ceph_bootstrap_mgr"),
         "ceph_mds_bootstrap_key": secret("ceph_bootstrap_mds"),
         "ceph_osd_bootstrap_key": secret("ceph_bootstrap_osd"),
         "ceph_rgw_bootstrap_key": secret("ceph_bootstrap_rgw"),
         "ceph_rgw_vip_fqdn": vip_fqdn(site),
+        "ceph_rgw_keystone_password": secret("openstack_swift"),
+        "ceph_rgw_keystone_password_file": OBJECTS_PASSWORD_FILE,
     }
 
 
@@ -81,8 +97,9 @@ def _settings(site: Site) -> list[dict[str, str]]:
         for end, number in zip(("min", "max"), ranges[service], strict=True)
     ]
     gateways = [
-        {"who": f"client.rgw.{host.name}", "name": "rgw_frontends", "value": _frontend(host)}
+        {"who": f"client.rgw.{host.name}", "name": name, "value": value}
         for host in hosts_of(site, "ceph_rgw")
+        for name, value in ({"rgw_frontends": _frontend(host)} | _keystone(site)).items()
     ]
     general = {
         "osd_pool_default_size": str(site.replicas),
@@ -103,6 +120,28 @@ def _settings(site: Site) -> list[dict[str, str]]:
         for name, value in (general | (small if lab else {})).items()
     ]
     return [*everywhere, *daemons, *gateways]
+
+
+def _keystone(site: Site) -> dict[str, str]:
+    """Return how a gateway knows the cloud's users: each project is an account of its own.
+
+    It asks keystone when a user comes, so that it starts before there is one; S3 users of its own need none.
+    Source: docs.ceph.com, radosgw/keystone.
+    """
+    return {
+        "rgw_keystone_url": f"https://{vip_fqdn(site)}:{APIS['keystone']}",
+        "rgw_keystone_api_version": "3",
+        "rgw_keystone_admin_user": OBJECTS_USER,
+        "rgw_keystone_admin_password_path": OBJECTS_PASSWORD_FILE,
+        "rgw_keystone_admin_domain": "Default",
+        "rgw_keystone_admin_project": "service",
+        "rgw_keystone_accepted_roles": "member,admin",
+        "rgw_keystone_accepted_admin_roles": "admin",
+        "rgw_keystone_implicit_tenants": "true",
+        "rgw_swift_account_in_url": "true",
+        "rgw_s3_auth_use_keystone": "true",
+        "rgw_s3_auth_order": "sts, local, external",
+    }
 
 
 def min_size(replicas: int) -> int:
@@ -131,7 +170,22 @@ def _entities() -> list[dict[str, object]]:
         "mds": "allow rw fsname=science",
         "osd": "allow rw tag cephfs data=science",
     }
-    return [*bootstrap, {"name": "client.science", "key": secret("ceph_science"), "caps": science}]
+    return [
+        *bootstrap,
+        {"name": "client.science", "key": secret("ceph_science"), "caps": science},
+        _images_user("glance", "images"),
+        _images_user("cinder", "volumes", reads="images"),
+        _images_user("cinder_backup", "backups"),
+        _images_user("nova", "vms", reads="images"),
+    ]
+
+
+def _images_user(name: str, pool: str, reads: str = "") -> dict[str, object]:
+    """Return a user of block images: of its own pool, and of one more to read."""
+    own = f"profile rbd pool={pool}"
+    osd = f"{own}, profile rbd-read-only pool={reads}" if reads else own
+    caps = {"mon": "profile rbd", "mgr": own, "osd": osd}
+    return {"name": f"client.{name}", "key": secret(f"ceph_{name}"), "caps": caps}
 
 
 def _pools(site: Site) -> list[dict[str, object]]:
@@ -143,7 +197,26 @@ def _pools(site: Site) -> list[dict[str, object]]:
         _pool(site, "volumes", "rbd", groups="large"),
         _pool(site, "backups", "rbd"),
         _pool(site, "vms", "rbd", groups="large"),
+        *([_pieces(site.erasure)] if site.erasure else []),
     ]
+
+
+def science_pool(site: Site) -> str:
+    """Return the pool in which the files of the file system lie."""
+    return PIECES if site.erasure else "science.data"
+
+
+def _parts(erasure: Erasure | None) -> int:
+    return erasure.data + erasure.parity if erasure else 0
+
+
+def _pieces(erasure: Erasure) -> dict[str, object]:
+    return {
+        "name": PIECES,
+        "application": "cephfs",
+        "placement_groups": POOL_GROUPS["large"],
+        "erasure": {"data": erasure.data, "parity": erasure.parity},
+    }
 
 
 def _pool(site: Site, name: str, application: str, groups: str = "small") -> dict[str, object]:

@@ -9,12 +9,13 @@ from typing import Any
 from dicos_site.errors import Problem, UnreachableError
 from dicos_site.model import Site
 from dicos_site.placement import hosts_of
+from dicos_site.ports import OBJECTS
 from dicos_site.report import Check, check
 from dicos_site.variables import vip_fqdn
+from dicos_site.variables.storage import science_pool
 from dicos_site.verify.context import Context, Question, probe
 
 READING = ("CEPH_HEALTH", "CEPH_QUORUM", "CEPH_OSDS", "CEPH_PGS", "CEPH_MDS")
-S3_PORT = 7480
 TIMEOUT_S = 60
 # A pool that was made a moment ago, such as a gateway's at its first object, has groups in these states.
 SETTLING = frozenset({"unknown", "creating", "peering", "activating"})
@@ -26,9 +27,8 @@ def checks(site: Site, context: Context) -> Iterator[Question]:
     """Return the questions that read, and one for each way to write."""
     yield from status_checks(site, context)
     if hosts_of(site, "ceph_mon"):
-        yield Question(("CEPH_RBD",), "", lambda: [_written(site, context, "CEPH_RBD", "rbd", "")])
-        key = context.secrets["ceph_science"]
-        yield Question(("CEPH_FS",), "", lambda: [_written(site, context, "CEPH_FS", "cephfs", key)])
+        yield Question(("CEPH_RBD",), "", lambda: [_image(site, context)])
+        yield Question(("CEPH_FS",), "", lambda: [_file(site, context)])
     if hosts_of(site, "ceph_rgw"):
         yield Question(("CEPH_S3",), "", lambda: [_object(site, context)])
 
@@ -97,13 +97,26 @@ def _state(site: Site, context: Context) -> Iterator[Check]:
     return state_checks(site, answer["status"], answer["health"])
 
 
-def _written(site: Site, context: Context, code: str, what: str, key: str) -> Check:
-    answer = _asked(site, context, what, {"key": key, "name": f"dicos-verify-{secrets.token_hex(6)}"})
-    return check(code, "", answer["same"], answer["detail"])
+def file_check(site: Site, answer: Answer) -> Check:
+    """Return whether a file was kept, and where rack.yml wants it: in copies or in pieces."""
+    wanted = science_pool(site)
+    astray = "" if answer["pool"] == wanted else f", not in {wanted}"
+    return check("CEPH_FS", "", answer["same"] and not astray, answer["detail"] + astray)
+
+
+def _image(site: Site, context: Context) -> Check:
+    answer = _asked(site, context, "rbd", {"name": f"dicos-verify-{secrets.token_hex(6)}"})
+    return check("CEPH_RBD", "", answer["same"], answer["detail"])
+
+
+def _file(site: Site, context: Context) -> Check:
+    name = f"dicos-verify-{secrets.token_hex(6)}"
+    key = context.secrets["ceph_science"]
+    return file_check(site, _asked(site, context, "cephfs", {"key": key, "name": name}))
 
 
 def _object(site: Site, context: Context) -> Check:
-    where = {"endpoint": f"{vip_fqdn(site)}:{S3_PORT}", "name": f"dicos-verify-{secrets.token_hex(6)}"}
+    where = {"endpoint": f"{vip_fqdn(site)}:{OBJECTS}", "name": f"dicos-verify-{secrets.token_hex(6)}"}
     answer = _on_one_of(site, context, "ceph_rgw", "s3", where)
     return check("CEPH_S3", "", answer["same"], answer["detail"])
 

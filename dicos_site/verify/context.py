@@ -37,6 +37,7 @@ class Facts(TypedDict):
     addresses: list[str]
     chrony: list[str]
     haproxy: list[str]
+    haproxy_hanging: list[str]
     certificates: dict[str, str]
     offset_s: float
     offset_error_s: float

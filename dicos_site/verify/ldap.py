@@ -41,10 +41,10 @@ def _write(site: Site, context: Context) -> Check:
     first, *others = hosts_of(site, "ldap")
     entry = f"cn=dicos-verify-{secrets.token_hex(6)},{base_of(site)}"
     with ExitStack() as stack:
-        writer = _connection(context, first, stack)
+        writer = connection(context, first, stack)
         writer.add(entry, ["applicationProcess"])  # type: ignore[no-untyped-call]
         try:
-            late = [host.name for host in others if not _read(_connection(context, host, stack), entry)]
+            late = [host.name for host in others if not _read(connection(context, host, stack), entry)]
         finally:
             writer.delete(entry)  # type: ignore[no-untyped-call]
     names = ", ".join(host.name for host in others) or first.name
@@ -58,7 +58,7 @@ def _write(site: Site, context: Context) -> Check:
 
 def _compare(site: Site, context: Context) -> Check:
     with ExitStack() as stack:
-        providers = {host.name: _connection(context, host, stack) for host in hosts_of(site, "ldap")}
+        providers = {host.name: connection(context, host, stack) for host in hosts_of(site, "ldap")}
         same = _soon(lambda: len({_changes(site, connection) for connection in providers.values()}) == 1)
     detail = f"{len(providers)} providers have seen the same changes" if same else "the providers differ"
     return check("LDAP_REPLICATION", "", same, detail)
@@ -92,7 +92,8 @@ def _soon(question: Callable[[], bool]) -> bool:
     return True
 
 
-def _connection(context: Context, host: Host, stack: ExitStack) -> "Connection":
+def connection(context: Context, host: Host, stack: ExitStack) -> "Connection":
+    """Return the administrator's connection to one provider, over TLS; it ends with the stack."""
     import ssl
 
     from ldap3 import NONE, Connection, Server, Tls
@@ -106,7 +107,7 @@ def _connection(context: Context, host: Host, stack: ExitStack) -> "Connection":
         sni=name,
     )
     server = Server(ip, port=port, use_ssl=True, tls=tls, get_info=NONE, connect_timeout=TIMEOUT_S)
-    connection = Connection(
+    made = Connection(
         server,
         user=f"cn=admin,{base_of(context.site)}",
         password=context.secrets["ldap_admin"],
@@ -114,5 +115,5 @@ def _connection(context: Context, host: Host, stack: ExitStack) -> "Connection":
         raise_exceptions=True,
         auto_bind=True,
     )
-    stack.callback(connection.unbind)
-    return connection
+    stack.callback(made.unbind)
+    return made

@@ -1,6 +1,7 @@
-"""The load balancers: one holder of the VIP, every server behind HAProxy up."""
+"""The load balancers: one holder of the VIP, every server behind HAProxy up, no client left hanging."""
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
 
 from dicos_site.errors import Problem, UnreachableError
@@ -17,10 +18,11 @@ def checks(site: Site, context: Context) -> Iterator[Question]:
     yield Question(("VIP_HELD",), "", lambda: [held(site, context)])
     for host in hosts_of(site, "loadbalancer"):
         yield Question(
-            ("HAPROXY_BACKENDS",),
+            ("HAPROXY_BACKENDS", "HAPROXY_SESSIONS"),
             host.name,
             lambda name=host.name: [  # type: ignore[misc]
-                backends(name, context.facts(name)["haproxy"], context.stage)
+                backends(name, context.facts(name)["haproxy"], context.stage),
+                sessions(name, context.facts(name)["haproxy_hanging"]),
             ],
         )
 
@@ -43,7 +45,7 @@ def backends(host: str, lines: Sequence[str], stage: str) -> Check:
     servers = [
         row
         for row in rows
-        if row.get("svname") not in ("FRONTEND", "BACKEND") and row["# pxname"].partition("-")[0] not in later
+        if row.get("svname") not in ("FRONTEND", "BACKEND") and _service(row["# pxname"]) not in later
     ]
     down = [
         f"{row['# pxname']}/{row['svname']} {row['status']} {row.get('check_status') or ''}".strip()
@@ -53,3 +55,19 @@ def backends(host: str, lines: Sequence[str], stage: str) -> Check:
     if not servers:
         return check("HAPROXY_BACKENDS", host, False, "HAProxy does not answer on its socket")
     return check("HAPROXY_BACKENDS", host, not down, "; ".join(down) or f"{len(servers)} servers up")
+
+
+def sessions(host: str, hanging: Sequence[str]) -> Check:
+    """Return whether no client is connected to the load balancer and to nobody behind it, for ever.
+
+    `hanging` are lines of HAProxy's `show sess`.
+    """
+    found = [re.search(r"src=(\S+):\d+ fe=(\S+)", line) for line in hanging]
+    whose = ", ".join(sorted({f"{match[1]} to {match[2]}" for match in found if match}))
+    detail = f"{len(hanging)} connections lead nowhere: {whose}" if hanging else "none leads nowhere"
+    return check("HAPROXY_SESSIONS", host, not hanging, detail)
+
+
+def _service(proxy: str) -> str:
+    """Return the service behind a proxy of HAProxy: "nova-metadata" is of nova, "page-horizon" of horizon."""
+    return proxy.removeprefix("page-").partition("-")[0]

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
-from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.template import generate_ansible_template_vars, trust_as_template
 
@@ -36,8 +35,12 @@ class ActionModule(ActionBase):
         result: dict[str, object] = self._execute_module(
             module_name="config_files", module_args=arguments, task_vars=variables
         )
-        if boolean(variables.get("site_interrupted", False)) and not self._task.check_mode:
-            # The last run may have died between a file and the restart that it notified.
+        if result.get("changed"):
+            # What the preflight's report says of units is of another time: a unit's file may be new.
+            result["ansible_facts"] = {"host_running_units": []}
+        died = str(variables.get("site_interrupted", "")).split(",")
+        if set(died) & set(self._task.tags) and not self._task.check_mode:
+            # A run died in this stage, perhaps between a file and the restart that it notified.
             result |= {"changed": True, "changed_files": [str(file["dest"]) for file in files]}
         return result
 
@@ -45,7 +48,7 @@ class ActionModule(ActionBase):
         if "content" in file:
             return str(file["content"])
         name = str(file["src"])
-        path = self._find_needle("templates", name)
+        path = self._template(name)
         source = trust_as_template(self._loader.get_text_file_contents(path))
         local = {**variables, **_template_variables(name, path, str(file["dest"]), variables)}
         local.update(_mapping(file.get("vars")))
@@ -56,6 +59,17 @@ class ActionModule(ActionBase):
         rendered = templar.template(source, escape_backslashes=False, overrides=overrides)
         return "" if rendered is None else str(rendered)
 
+    def _template(self, name: str) -> str:
+        """Return the path of a template: the role's own, else that of a role which it depends on."""
+        shared = (Path(place, name) for place in self._shared_templates())
+        return next((str(path) for path in shared if path.is_file()), "") or str(
+            self._find_needle("templates", name)
+        )
+
+    def _shared_templates(self) -> list[str]:
+        role = self._task._role
+        return [f"{one._role_path}/templates" for one in role.get_all_dependencies()] if role else []
+
     def _search_path(self, path: str, variables: Mapping[str, object]) -> list[str]:
         roots = variables.get("ansible_search_path")
         places = [
@@ -63,7 +77,8 @@ class ActionModule(ActionBase):
             self._loader.get_basedir(),
             str(Path(path).parent),
         ]
-        return [entry for place in places for entry in (f"{place}/templates", place)]
+        own = [entry for place in places for entry in (f"{place}/templates", place)]
+        return [*own, *self._shared_templates()]
 
 
 def mistakes(file: object, number: int) -> list[str]:

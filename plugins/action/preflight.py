@@ -5,7 +5,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from dicos_site import description, preflight, secrets
+from dicos_site import cloud_preflight, description, preflight, secrets
 from dicos_site.errors import Problem, SecretsError
 from dicos_site.model import Site
 
@@ -30,6 +30,7 @@ class ActionModule(ActionBase):
             *preflight.problems(
                 site, {host: preflight.report_of(answer) for host, answer in answers.items()}
             ),
+            *cloud_preflight.image_problems(site, folder),
             *_secrets_problems(folder, site, follow=bool(self._task.args.get("secrets_follow"))),
         ]
         result["problems"] = [

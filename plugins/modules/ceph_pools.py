@@ -25,7 +25,9 @@ options:
     elements: dict
     required: true
   file_systems:
-    description: File systems, each with C(name), C(metadata) and C(data), the names of its pools.
+    description: >-
+      File systems, each with C(name), C(metadata) and C(data), the names of its pools, and C(more), others in
+      which its files may lie.
     type: list
     elements: dict
     default: []
@@ -70,6 +72,7 @@ def main() -> None:
                 _wait_for_hosts(monitors, asked["hosts"], asked["timeout_s"])
             changes = Pools(monitors, check_mode=module.check_mode).ensure(asked["pools"])
             changes += _file_systems(monitors, asked["file_systems"], check_mode=module.check_mode)
+            changes += _more_pools(monitors, asked["file_systems"], check_mode=module.check_mode)
     except MonitorsError as error:
         if module.check_mode:
             module.exit_json(changed=True, changes=["everything: the monitors do not run yet"])
@@ -147,6 +150,20 @@ def _file_systems(monitors: Monitors, wanted: list[dict[str, str]], *, check_mod
     for one in absent if not check_mode else ():
         monitors.tell("fs new", fs_name=one["name"], metadata=one["metadata"], data=one["data"])
     return [f"file system {one['name']}" for one in absent]
+
+
+def _more_pools(monitors: Monitors, wanted: list[dict[str, Any]], *, check_mode: bool) -> list[str]:
+    """Give file systems the pools that they lack and return what was given."""
+    found = {entry["name"]: entry["data_pools"] for entry in monitors.ask("fs ls")}
+    lacking = [
+        (one["name"], pool)
+        for one in wanted
+        for pool in one.get("more") or ()
+        if pool not in found.get(one["name"], ())
+    ]
+    for name, pool in lacking if not check_mode else ():
+        monitors.tell("fs add_data_pool", fs_name=name, pool=pool)
+    return [f"{pool} for {name}" for name, pool in lacking]
 
 
 if __name__ == "__main__":

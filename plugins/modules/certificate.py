@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.certificate_state import CRYPTOGRAPHY, fingerprint, reason, state
 from ansible.module_utils.host_paths import (
     Attributes,
     RefusalError,
@@ -23,15 +24,10 @@ from ansible.module_utils.host_paths import (
     write_new,
 )
 
-try:
+if CRYPTOGRAPHY:
     from cryptography import x509
-    from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
-
-    CRYPTOGRAPHY = True
-except ImportError:
-    CRYPTOGRAPHY = False
 
 DOCUMENTATION = r"""
 module: certificate
@@ -196,49 +192,15 @@ def _reasons(module: AnsibleModule, directory: Path, wanted: list[Wanted]) -> di
             return {entry.name: "python3-cryptography is not installed yet" for entry in wanted}
         fix = "run role pki first: it installs python3-cryptography"
         raise RefusalError(problem("the host cannot make certificates", "import cryptography", fix))
-    issuer = x509.load_pem_x509_certificates(module.params["ca"].encode())[0]
+    issuer = fingerprint(x509.load_pem_x509_certificates(module.params["ca"].encode())[0])
     deadline = datetime.datetime.now(datetime.UTC) + datetime.timedelta(
         days=module.params["renew_before_days"]
     )
-    found = {entry.name: reason(directory, entry, issuer, deadline) for entry in wanted}
+    found = {
+        entry.name: reason(state(directory, entry.name), [*entry.names], [*entry.addresses], issuer, deadline)
+        for entry in wanted
+    }
     return {name: why for name, why in found.items() if why}
-
-
-def reason(directory: Path, wanted: Wanted, issuer: x509.Certificate, deadline: datetime.datetime) -> str:
-    """Return why a certificate must be made anew, or nothing where it is good until the deadline."""
-    try:
-        chain = x509.load_pem_x509_certificates((directory / f"{wanted.name}.crt").read_bytes())
-        key = serialization.load_pem_private_key(
-            (directory / f"{wanted.name}.key").read_bytes(), password=None
-        )
-    except FileNotFoundError:
-        return "there is none"
-    except ValueError:
-        return "it cannot be read"
-    if chain[0].public_key() != key.public_key():
-        return "its key does not fit"
-    if chain[1:] != [issuer] or not _issued_by(chain[0], issuer):
-        return "it is not from this CA"
-    if chain[0].not_valid_after_utc < deadline:
-        return f"it ends on {chain[0].not_valid_after_utc:%Y-%m-%d}"
-    return "" if _names(chain[0]) == (wanted.names, wanted.addresses) else "its names differ"
-
-
-def _issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature):
-        return False
-    return True
-
-
-def _names(certificate: x509.Certificate) -> tuple[frozenset[str], frozenset[str]]:
-    try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return frozenset(), frozenset()
-    addresses = frozenset(str(address) for address in names.get_values_for_type(x509.IPAddress))
-    return frozenset(names.get_values_for_type(x509.DNSName)), addresses
 
 
 def _ensure_modes(directory: Path, wanted: list[Wanted], check_mode: bool) -> dict[str, str]:

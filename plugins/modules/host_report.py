@@ -16,12 +16,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.certificate_state import CRYPTOGRAPHY, key_owner, state
 
 DOCUMENTATION = r"""
 module: host_report
 short_description: Report what a host is and holds, before anything is deployed on it
 description:
-  - Reads the system, clock, memory, space, addresses, listening sockets, disks and packages of a host.
+  - Reads the system, clock, cores, memory, space, addresses, listening sockets, disks and packages of a host.
   - Asks the network by ARP whether an address is taken. Changes nothing.
 options:
   address_to_probe:
@@ -51,7 +52,10 @@ report:
   type: dict
   returned: always
 ansible_facts:
-  description: C(host_missing_packages), those of the asked packages that are not installed.
+  description:
+    - C(host_missing_packages), those of the asked packages that are not installed.
+    - C(host_running_units), the units that are enabled, run, and have no newer file.
+    - C(host_certificates), what each certificate is, by name, with the owner and mode of its C(key).
   type: dict
   returned: always
 """
@@ -60,6 +64,8 @@ MIB = 1 << 20
 ARP_WAIT_S = 0.7
 CONNECT_TIMEOUT_S = 3.0
 ETHERNET_ARP = 0x0806
+UNIT_PROPERTIES = "--property=Names,ActiveState,UnitFileState,NeedDaemonReload"
+UNIT_PATTERNS = ("*.service", "*.target", "*.timer", "*.socket")
 OSD_VOLUME = re.compile(r"osd--block--([0-9a-f-]+)$", re.MULTILINE)
 USERS = re.compile(r'\(\("([^"]+)",pid=(\d+)')
 
@@ -82,6 +88,7 @@ def main() -> None:
         "os": os_release(),
         "user_id": os.geteuid(),
         "peer": os.environ.get("SSH_CONNECTION", "").split(" ", 1)[0],
+        "cores": os.cpu_count() or 1,
         "memory_mib": memory_mib(),
         "free_mib": {path: shutil.disk_usage(path).free // MIB for path in ("/", "/var")},
         "addresses": [address for link in links for address in link["addresses"]],
@@ -93,8 +100,12 @@ def main() -> None:
         "silent_mirrors": silent_mirrors() if missing else [],
         "answering_macs": answering_macs(asked["address_to_probe"], links),
     }
-    # Roles ask apt only where a package is missing: a fact outlives the play.
-    facts = {"host_missing_packages": missing}
+    # Of what is there already, roles need not ask again: a fact outlives the play.
+    facts = {
+        "host_missing_packages": missing,
+        "host_running_units": running_units(said("systemctl", "show", UNIT_PROPERTIES, *UNIT_PATTERNS)),
+        "host_certificates": certificates(Path("/etc/dicos/pki")),
+    }
     module.exit_json(changed=False, report=report, ansible_facts=facts)
 
 
@@ -186,6 +197,28 @@ def missing_packages(wanted: list[str]) -> list[str]:
     text = said("dpkg-query", "-W", "-f", "${db:Status-Abbrev} ${Package}\n")
     installed = {line.split()[1] for line in text.splitlines() if line.startswith("ii")}
     return [name for name in wanted if name not in installed]
+
+
+def running_units(text: str) -> list[str]:
+    """Return the names of the units that are enabled, active and in no need of a reload."""
+    units = [
+        dict(line.split("=", 1) for line in part.splitlines() if "=" in line)
+        for part in text.strip().split("\n\n")
+    ]
+    return sorted(
+        name
+        for unit in units
+        if unit.get("ActiveState") == "active"
+        and unit.get("UnitFileState") in ("enabled", "static", "alias")
+        and unit.get("NeedDaemonReload") == "no"
+        for name in unit["Names"].split()
+    )
+
+
+def certificates(directory: Path) -> dict[str, dict[str, Any]]:
+    """Return what each certificate in a directory is; none where the host cannot read them yet."""
+    names = [path.stem for path in sorted(directory.glob("*.key"))] if CRYPTOGRAPHY else []
+    return {name: {**state(directory, name), "key": key_owner(directory, name)} for name in names}
 
 
 def silent_mirrors() -> list[str]:

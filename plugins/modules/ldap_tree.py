@@ -126,7 +126,7 @@ def _converge(module: AnsibleModule) -> list[str]:
 
 def _entries(base: str, organisation: str, groups: list[str]) -> Entries:
     """Return {name: attributes}, parents before children."""
-    nobody = f"cn=nobody,ou=services,{base}"
+    nobody = f"uid=nobody,ou=services,{base}"
     label = base.split(",")[0].split("=")[1]
     policy = {"pwdAttribute": ["userPassword"], "pwdMinLength": ["12"], "pwdCheckQuality": ["1"]}
     entries: Entries = {
@@ -134,7 +134,13 @@ def _entries(base: str, organisation: str, groups: list[str]) -> Entries:
     }
     for unit in ("people", "groups", "services", "policies"):
         entries[f"ou={unit},{base}"] = {"objectClass": ["organizationalUnit"], "ou": [unit]}
-    for account in ("nobody", "reader", "replication"):
+    # Named by its uid, as people are: who reads a group (keystone) takes members' uids from their names.
+    entries[nobody] = {
+        "objectClass": ["organizationalRole", "uidObject"],
+        "cn": ["nobody"],
+        "uid": ["nobody"],
+    }
+    for account in ("reader", "replication"):
         entries[f"cn={account},ou=services,{base}"] = {
             "objectClass": ["organizationalRole", "simpleSecurityObject"],
             "cn": [account],

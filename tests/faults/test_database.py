@@ -16,6 +16,7 @@ pytestmark = pytest.mark.units("mariadb", "galera-guard", "haproxy")
 
 GAP_S = 10
 GAP_WITH_FULL_DISK_S = 30
+CUT_S = 3
 ROUNDS = 5
 
 
@@ -50,6 +51,23 @@ def test_the_writer_that_is_killed_has_one_successor_within_the_bar(
     # The old writer is back and Synced by now: the writes stay where they went.
     assert len(ledger.writers()) == 2
     assert not any(lost(healthy.site, remote, ledger.acknowledged()).values())
+
+
+def test_a_writer_whose_host_is_gone_has_a_successor_and_no_client_is_left_hanging(
+    healthy: Rack, ledger: Ledger
+) -> None:
+    victim = _writer(ledger)
+    start = time.monotonic()
+    lab.fault(healthy.site, "stop", victim)
+    try:
+        ledger.wait_for_writes(50, GAP_WITH_FULL_DISK_S)
+        gap_s = ledger.gap_s(start)
+        # The load balancers cut what the lost writer still had, also connections that were just being made.
+        time.sleep(CUT_S)
+        assert [line for line in healthy.unhealthy() if "lead nowhere" in line] == []
+    finally:
+        lab.fault(healthy.site, "start", victim)
+    assert gap_s < GAP_S
 
 
 def test_all_members_killed_at_once_lose_nothing_and_come_back_by_themselves(healthy: Rack) -> None:

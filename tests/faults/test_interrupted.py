@@ -6,8 +6,6 @@ import subprocess
 import time
 from pathlib import Path
 
-import pytest
-
 from dicos_site import deploy
 from tests.rack import DICOS_SITE, PROJECT, Rack
 
@@ -28,20 +26,24 @@ done
 GONE_S = 15
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda n: n.name)
-def test_a_deployment_killed_at_a_random_moment_is_completed_by_the_next(
-    healthy: Rack, number: signal.Signals
-) -> None:
+# How a run may end before its end: out of the terminal, by the system, or without having a say.
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
+
+
+def test_a_deployment_killed_at_random_moments_is_completed_by_the_next(healthy: Rack) -> None:
     rack = healthy
-    moment_s = secrets.SystemRandom().uniform(1, LATEST_S)
-    print(f"{number.name} after {moment_s:.1f} s")
     for host in rack.site.hosts:
         rack.on(host.name, UNDO)
-    code = _killed(rack, number, moment_s)
-    assert code in (-signal.SIGKILL if number == signal.SIGKILL else 130, 0)
-    # A command that is killed cannot clean up: the next one does it instead.
-    assert number == signal.SIGKILL or _ansible(rack) == []
-    rack.run("deploy", "{site}", "--resume", timeout_s=900)
+    words = ["deploy", str(rack.folder)]
+    for number in SIGNALS:
+        moment_s = secrets.SystemRandom().uniform(1, LATEST_S)
+        print(f"{number.name} after {moment_s:.1f} s of: {' '.join(words)}")
+        code = _killed(rack, words, number, moment_s)
+        assert code in (-signal.SIGKILL if number == signal.SIGKILL else 130, 0)
+        # A command that is killed cannot clean up: the next one does it instead.
+        assert number == signal.SIGKILL or _ansible(rack) == []
+        words = ["deploy", str(rack.folder), "--resume"]
+    rack.run(*words, timeout_s=900)
     assert _ansible(rack) == []
     assert {host.name: rack.on(host.name, STALE).stdout.strip() for host in rack.site.hosts} == {
         host.name: "" for host in rack.site.hosts
@@ -52,9 +54,9 @@ def test_a_deployment_killed_at_a_random_moment_is_completed_by_the_next(
     assert deploy.stage_to_resume(rack.site) is None
 
 
-def _killed(rack: Rack, number: signal.Signals, moment_s: float) -> int:
+def _killed(rack: Rack, words: list[str], number: signal.Signals, moment_s: float) -> int:
     """Start a deployment, send it a signal after a while; return its exit code when its Ansible is gone."""
-    command = [str(DICOS_SITE), "deploy", str(rack.folder)]
+    command = [str(DICOS_SITE), *words]
     with subprocess.Popen(
         command, cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:

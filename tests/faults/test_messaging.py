@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+from pika.exceptions import AMQPConnectionError
 
 from dicos_site.remote import Remote
 from dicos_site.verify.context import Context
@@ -50,6 +51,25 @@ def test_a_broker_that_was_killed_rejoins_and_gets_its_copy_of_the_queue(healthy
     healthy.run("lab", "fault", "kill", first, "rabbitmq-server", "--site", "{site}")
     assert healthy.wait_until_healthy(HEALING_S) == []
 
+    with broker(healthy, first) as channel:
+        message = take(channel, queue)
+        channel.queue_delete(queue)
+    assert message == "confirmed"
+
+
+@pytest.mark.units("rabbitmq-server", "rabbitmq-guard")
+def test_a_broker_that_ended_inside_a_program_that_runs_is_restarted(healthy: Rack) -> None:
+    first, second, _ = healthy.hosts("controller")
+    # What a full disk does to it when enough is published meanwhile.
+    healthy.on(first, "rabbitmqctl eval 'spawn(fun() -> application:stop(mnesia) end).'")
+    assert healthy.on(first, "systemctl is-active rabbitmq-server").code == 0
+    with pytest.raises(AMQPConnectionError), broker(healthy, first):
+        pass
+
+    assert healthy.wait_until_healthy(HEALING_S) == []
+    with broker(healthy, second) as channel:
+        queue = declare(channel)
+        publish(channel, queue, "confirmed")
     with broker(healthy, first) as channel:
         message = take(channel, queue)
         channel.queue_delete(queue)

@@ -6,8 +6,13 @@ import pytest
 
 from tests.modules import run_module  # isort: skip, it lets modules find module_utils of ours
 
+from dicos_site import description
+from dicos_site.model import Site
+from dicos_site.variables import storage
+from dicos_site.verify import ceph
 from plugins.modules.ceph_pools import hosts_up
 from plugins.modules.ceph_settings import differing_entities, differing_settings
+from tests.unit.racks import LAB, lab
 
 SETTING = {"who": "global", "name": "osd_pool_default_size", "value": "3"}
 ENTITY = {"name": "client.science", "key": "A", "caps": {"mon": "allow r"}}
@@ -65,3 +70,29 @@ def test_a_device_that_is_not_there_is_refused_before_anything_is_made(tmp_path:
     disk = {"uuid": "fe2dbd84-a5eb-5d67-b67e-7ee63bf1a1d5", "device": str(tmp_path / "none")}
     result = run_module("ceph_osds", {"disks": [disk], "bootstrap_key": "A"})
     assert result["failed"] is True
+
+
+def test_scientific_data_lies_in_pieces_only_where_rack_yml_says_so() -> None:
+    whole, cut = lab(), description.parse(f"{LAB}erasure: {{data: 2, parity: 1}}\n")
+    assert storage.science_pool(whole) == "science.data"
+    assert "science.erasure" not in {pool["name"] for pool in _pools(whole)}
+    pieces = next(pool for pool in _pools(cut) if pool["name"] == storage.science_pool(cut))
+    assert (pieces["erasure"], "size" in pieces) == ({"data": 2, "parity": 1}, False)
+    assert storage.site_options(cut)["ceph_mds_layout"] == {
+        "file_system": "science",
+        "pool": "science.erasure",
+    }
+
+
+def test_a_file_that_lies_elsewhere_than_it_should_fails() -> None:
+    cut = description.parse(f"{LAB}erasure: {{data: 2, parity: 1}}\n")
+    answer = {"same": True, "detail": "a file of science in science.data", "pool": "science.data"}
+    assert ceph.file_check(lab(), answer).passed
+    assert ceph.file_check(cut, answer).detail.endswith("not in science.erasure")
+    assert not ceph.file_check(cut, answer).passed
+
+
+def _pools(site: Site) -> list[dict[str, object]]:
+    pools = storage.site_options(site)["ceph_pools_wanted"]
+    assert isinstance(pools, list)
+    return pools

@@ -250,6 +250,7 @@ def test_a_new_site_of_two_controllers_has_an_arbiter(project: Path) -> None:
         "galera_arbiter": ("hub1",),
         "rabbitmq": ("ctl1", "ctl2", "hub1"),
         "ceph_mon": ("ctl1", "ctl2", "hub1"),
+        "ovn": ("ctl1", "ctl2", "hub1"),
     }
 
 

@@ -65,7 +65,7 @@ def test_a_run_that_stopped_is_resumed_at_its_stage_and_a_finished_one_is_not(si
     assert deploy.stage_to_resume(site) is None
     deploy._begin(order(site, *STAGES), "platform")
     assert deploy.stage_to_resume(site) == "platform"
-    deploy._remember(site, "platform", finished=True)
+    deploy._finish(order(site, *STAGES), "cloud")
     assert deploy.stage_to_resume(site) is None
 
 
@@ -78,15 +78,35 @@ def test_a_run_that_stopped_in_its_preflight_is_resumed_at_the_first_stage_it_wa
     assert deploy.stage_to_resume(site) == "base"
 
 
-def test_restarts_are_due_only_after_a_run_that_died_amid_changes(site: Site) -> None:
-    deploy._begin(order(site, *STAGES), "preflight")
-    assert not deploy.interrupted(site)
-    deploy._begin(order(site, *STAGES), "base")
-    assert deploy.interrupted(site)
-    deploy._begin(order(site, *STAGES), "preflight")
-    assert deploy.interrupted(site), "a run that its preflight refused has restarted nothing"
-    deploy._remember(site, "platform", finished=True)
-    assert not deploy.interrupted(site)
+def test_restarts_are_due_in_the_stages_in_which_runs_died(site: Site) -> None:
+    whole = order(site, *STAGES)
+    deploy._begin(whole, "preflight")
+    assert deploy.interrupted(site) == ()
+    deploy._begin(whole, "base")
+    deploy._begin(whole, "platform")
+    assert deploy.interrupted(site) == ("platform",), "the stage before has made its restarts"
+    deploy._begin(whole, "preflight")
+    assert deploy.interrupted(site) == ("platform",), "a run that its preflight refused has restarted nothing"
+    deploy._begin(whole, "base")
+    assert deploy.interrupted(site) == ("base", "platform")
+    deploy._finish(whole, "cloud")
+    assert deploy.interrupted(site) == ()
+
+
+def test_a_stage_that_is_passed_over_is_not_remembered(site: Site) -> None:
+    late = order(site, "preflight", "cloud")
+    for stage in STAGES:
+        deploy._begin(late, stage)
+    assert deploy.stage_to_resume(site) == "cloud"
+    deploy._begin(late, "base")
+    assert deploy.interrupted(site) == ("cloud",)
+
+
+def test_a_stage_that_was_left_out_keeps_the_restarts_that_are_due_in_it(site: Site) -> None:
+    deploy._begin(order(site, *STAGES), "cloud")
+    deploy._begin(order(site, "preflight", "base"), "base")
+    deploy._finish(order(site, "preflight", "base"), "base")
+    assert deploy.interrupted(site) == ("cloud",)
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"stage": "base"}'])

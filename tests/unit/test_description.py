@@ -209,3 +209,53 @@ def test_a_file_in_another_encoding_is_named_with_its_first_wrong_byte(tmp_path:
     with pytest.raises(DescriptionError) as refusal:
         description.read(tmp_path)
     assert refusal.value.problems[0].what == "the file is not UTF-8 text: byte 8 is 0xf6"
+
+
+GOOD_SUM = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (
+            "flavors: {big: {core: 2, cores: 2, memory_mib: 64, disk_gib: 1}}",
+            'the key "core" is unknown here\n'
+            "  at:  flavors.big.core, line 17\n"
+            '  fix: did you mean "cores"? known keys: cores, memory_mib, disk_gib',
+        ),
+        (
+            "flavors: {big: {cores: 0, memory_mib: 64, disk_gib: 1}}",
+            '0 is out of range for "cores": it is at least 1\n'
+            "  at:  flavors.big.cores, line 17\n"
+            "  fix: write for example 4",
+        ),
+        (
+            f"images: {{a: {{file: ../a.raw, format: raw, sha256: {GOOD_SUM}}}}}",
+            '"../a.raw" is not a path of an image: an absolute path, or one below the folder of rack.yml; '
+            "no part of it begins with a dot\n"
+            "  at:  images.a.file, line 17\n"
+            "  fix: write for example images/debian-13.raw",
+        ),
+        (
+            "images: {a: {file: a.raw, format: raw, sha256: 9f86d0}}",
+            '"9f86d0" is not a SHA-256 checksum: 64 digits of 0-9 and a-f, in quotes, as `sha256sum FILE` '
+            "prints them\n"
+            "  at:  images.a.sha256, line 17\n"
+            f'  fix: write for example "{GOOD_SUM}"',
+        ),
+        (
+            f"images: {{a: {{file: a.vmdk, format: vmdk, sha256: {GOOD_SUM}}}}}",
+            '"vmdk" is not a format of an image\n'
+            "  at:  images.a.format, line 17\n"
+            "  fix: write one of: raw, qcow2",
+        ),
+        (
+            "erasure: {data: 2, parity: 0}",
+            '0 is out of range for "parity": it is at least 1\n'
+            "  at:  erasure.parity, line 17\n"
+            "  fix: write for example 2",
+        ),
+    ],
+)
+def test_what_rack_yml_says_of_the_cloud_is_judged_alike(written: str, said: str) -> None:
+    assert refusal_of(("communities:", f"{written}\ncommunities:")) == said

@@ -231,7 +231,7 @@ def test_a_rack_has_a_controller() -> None:
 
 
 def test_a_disk_of_a_real_host_is_named_by_its_stable_path() -> None:
-    text = changed(("substrate: incus                      # left out: real servers\n", ""))
+    text = changed(("substrate: incus                      # left out: real servers\n", ""), (PROVIDER, ""))
     assert {problem.what for problem in problems(text)} == {
         "a real host's disk needs its device: only a lab makes disks by size_gib"
     }
@@ -246,7 +246,8 @@ def test_a_disk_is_used_once() -> None:
 
 def test_two_controllers_do_with_an_arbiter() -> None:
     votes = "[ctl1, ctl2, hub1]"
-    placed = f"placement: {{galera_arbiter: [hub1], rabbitmq: {votes}, ceph_mon: {votes}}}\ncommunities:"
+    voting = ", ".join(f"{service}: {votes}" for service in ("rabbitmq", "ceph_mon", "ovn"))
+    placed = f"placement: {{galera_arbiter: [hub1], {voting}}}\ncommunities:"
     site = description.parse(changed((CTL3, ""), ("communities:", placed)))
     assert site.placement["galera_arbiter"] == ("hub1",)
 
@@ -256,6 +257,7 @@ def test_two_controllers_are_told_how_to_do_with_an_arbiter() -> None:
         "add a controller, or write `placement: {galera_arbiter: [node1]}`",
         "add a controller, or write `placement: {rabbitmq: [ctl1, ctl2, node1]}`",
         "add a controller, or write `placement: {ceph_mon: [ctl1, ctl2, node1]}`",
+        "add a controller, or write `placement: {ovn: [ctl1, ctl2, node1]}`",
     ]
 
 
@@ -269,6 +271,23 @@ def test_what_a_file_quotes_cannot_steer_the_terminal() -> None:
     found = problems(changed(("communities:", 'placement: {"a\\nb\\e[31m": [hub1]}\ncommunities:')))
     assert found[0].what == 'there is no service "a b [31m"'
     assert found[0].where == "placement.a b [31m, line 17"
+
+
+def test_the_card_on_the_provider_network_of_real_hosts_has_a_name() -> None:
+    text = EXAMPLE.replace("    interface: enp1s0f1\n", "")
+    assert str(problems(text)[0]) == (
+        "the provider network does not say which card of the hosts is on it\n"
+        "  at:  networks.provider, line 7\n"
+        "  fix: add `interface:` with the card's name, as `ip link` shows it, or `substrate: incus` for a lab"
+    )
+
+
+def test_a_lab_names_its_cards_itself() -> None:
+    assert refusal_of(("10.78.0.199}", "10.78.0.199, interface: eth1}")) == (
+        "the lab makes and names its own cards\n"
+        "  at:  networks.provider.interface, line 8\n"
+        "  fix: remove the line, or remove `substrate: incus` for real hosts"
+    )
 
 
 def test_a_rack_does_without_a_provider_network() -> None:
@@ -302,3 +321,56 @@ def test_a_broken_host_hides_no_mistake_between_the_others() -> None:
 def test_the_number_of_votes_is_not_judged_while_a_kind_is_unknown() -> None:
     found = problems(changed(("ctl3: {kind: controller", "ctl3: {kind: contoller")))
     assert [problem.where for problem in found] == ["hosts.ctl3.kind, line 12"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "ams: {share: 60}",
+            "ams: {share: 60, quota: {floating_addresses: 90}}\n"
+            "  cern: {share: 1, quota: {floating_addresses: 8}}",
+            "quotas of 90 + 8 floating addresses are more than the 96 of 10.78.0.100-10.78.0.199: "
+            "it has 100, and 3 communities and 1 check have a router each\n"
+            "  at:  networks.provider.floating, line 8\n"
+            "  fix: lower floating_addresses until they are 96 together, or widen the range",
+        ),
+        (
+            "  bio: {share: 40}",
+            "  admin: {share: 40}",
+            '"admin" is the name of a project of the cloud itself, and cannot be a community\'s\n'
+            "  at:  communities.admin, line 19\n"
+            '  fix: choose another name, such as "admin-users"',
+        ),
+        (
+            "communities:",
+            "erasure: {data: 3, parity: 1}\ncommunities:",
+            "3 + 1 pieces need 4 hosts, and only 3 hosts hold data\n"
+            "  at:  erasure, line 17\n"
+            "  fix: give disks to 1 more, cut the data into fewer pieces, or remove `erasure`",
+        ),
+        (
+            "communities:",
+            "flavors: {dicos.tiny: {cores: 1, memory_mib: 64, disk_gib: 1}}\ncommunities:",
+            "the flavor dicos.tiny is the site's own, for its checks\n"
+            "  at:  flavors.dicos.tiny, line 17\n"
+            "  fix: give yours another name",
+        ),
+    ],
+)
+def test_the_cloud_gives_away_only_what_is_there(old: str, new: str, said: str) -> None:
+    assert refusal_of((old, new)) == said
+
+
+def test_floating_addresses_need_a_provider_network() -> None:
+    text = changed((PROVIDER, ""), ("share: 60}", "share: 60, quota: {floating_addresses: 5}}"))
+    assert [str(problem) for problem in problems(text)] == [
+        "there are no floating addresses: the rack has no provider network\n"
+        "  at:  communities.ams.quota.floating_addresses, line 17\n"
+        "  fix: add networks.provider, or remove the line"
+    ]
+
+
+def test_pieces_of_data_fit_on_as_many_hosts() -> None:
+    site = description.parse(changed(("communities:", "erasure: {data: 2, parity: 1}\ncommunities:")))
+    assert site.erasure is not None

@@ -130,6 +130,16 @@ def test_a_role_without_packages_adds_nothing(tmp_path: Path) -> None:
     assert packages.role_packages("nothing", tmp_path) == ()
 
 
+def test_a_package_that_a_role_unpacks_is_in_the_image_but_not_installed(site: Site) -> None:
+    listed = packages.of_host(site, site.host("ctl1"))
+    command = bake.bootstrap_command(listed, Path("root"), Path("sources"))
+    include = next(word for word in command if word.startswith("--include="))
+    hook = next(word for word in command if "archives.sh" in word)
+    assert hook.endswith('"$1" busybox-static linux-image-cloud-amd64')
+    assert "linux-image" not in include
+    assert not [name for name in packages.of_host(site, site.host("hub1")) if "linux-image" in name]
+
+
 def test_the_preset_is_in_place_before_the_first_package(tmp_path: Path) -> None:
     command = bake.bootstrap_command(("less",), tmp_path / "root", tmp_path / "sources")
     setup = [word for word in command if word.startswith("--setup-hook")]

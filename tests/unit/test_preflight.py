@@ -39,6 +39,7 @@ def fit(number: int, **different: object) -> HostReport:
         "os": "debian 13",
         "user_id": 0,
         "peer": "10.77.0.1",
+        "cores": 8,
         "memory_mib": 8000,
         "free_mib": {"/": 20_000, "/var": 20_000},
         "addresses": (f"10.77.0.{number}/24",),

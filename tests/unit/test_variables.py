@@ -4,6 +4,7 @@ import json
 import re
 
 from dicos_site import description
+from dicos_site.ports import APIS
 from dicos_site.secrets import NAMES
 from dicos_site.variables import host_variables, secret, site_variables, vip_fqdn
 from tests.unit.racks import EXAMPLE, lab
@@ -46,3 +47,11 @@ def test_the_virtual_router_has_a_number_that_vrrp_takes() -> None:
     number = site_variables(lab())["loadbalancer_router_id"]
     assert isinstance(number, int)
     assert 1 <= number <= 255
+
+
+def test_every_api_is_in_the_catalogue_with_a_password_of_its_own() -> None:
+    services = site_variables(lab())["keystone_services"]
+    assert isinstance(services, list)
+    assert {service["name"] for service in services} == {*APIS} - {"keystone"} | {"swift"}
+    assert len({service["password"] for service in services}) == len(services)
+    assert all(service["url"].startswith("https://api.lab.dicos.test:") for service in services)

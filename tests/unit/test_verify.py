@@ -44,6 +44,7 @@ def facts(**different: object) -> Facts:
         "addresses": ["10.77.0.11"],
         "chrony": ["tracking"],
         "haproxy": [],
+        "haproxy_hanging": [],
         "certificates": {},
         "offset_s": 0.01,
         "offset_error_s": 0.1,
@@ -135,6 +136,16 @@ def test_a_server_behind_haproxy_that_is_down_is_named() -> None:
     assert (check.passed, check.detail) == (False, "mariadb/ctl2 DOWN L4CON")
     assert loadbalancer.backends("ctl1", lines[:3], "platform").detail == "1 servers up"
     assert not loadbalancer.backends("ctl1", [], "platform").passed
+
+
+def test_clients_that_a_load_balancer_left_hanging_are_named() -> None:
+    hanging = [
+        f"0x7f138d: proto=tcpv4 src=10.77.0.12:{port} fe=mariadb be=mariadb srv=ctl1 scf=[8,1h] exp= rc=0"
+        for port in (45380, 48992)
+    ]
+    check = loadbalancer.sessions("ctl3", hanging)
+    assert (check.passed, check.detail) == (False, "2 connections lead nowhere: 10.77.0.12 to mariadb")
+    assert loadbalancer.sessions("ctl3", []).passed
 
 
 def test_a_certificate_of_another_authority_or_near_its_end_is_at_fault(site: Site) -> None:

@@ -3,6 +3,7 @@
 from dicos_site.description.draft import Draft
 from dicos_site.description.mistake import Mistake
 from dicos_site.description.rules.addresses import address_mistakes
+from dicos_site.description.rules.cloud import cloud_mistakes
 from dicos_site.description.rules.hosts import host_mistakes
 from dicos_site.description.rules.networks import network_mistakes
 from dicos_site.description.rules.placing import placement_mistakes
@@ -15,4 +16,5 @@ def broken_rules(draft: Draft) -> tuple[Mistake, ...]:
         *address_mistakes(draft),
         *host_mistakes(draft),
         *placement_mistakes(draft),
+        *cloud_mistakes(draft),
     )

@@ -22,6 +22,7 @@ def host_mistakes(draft: Draft) -> Iterator[Mistake]:
     if draft.countable:
         yield from _controllers(draft.hosts)
         yield from _replicas(draft, draft.hosts)
+        yield from _pieces(draft, draft.hosts)
     for host in draft.hosts:
         yield from _name(host)
         yield from _disks(draft, host)
@@ -77,3 +78,17 @@ def _replicas(draft: Draft, hosts: tuple[HostDraft, ...]) -> Iterator[Mistake]:
         what = f"{draft.replicas} copies of all data cannot be kept: only {holders}"
         fix = f"give disks to {draft.replicas - count} more, or write `replicas: {count}`"
         yield Mistake(("replicas",), what, fix)
+
+
+def _pieces(draft: Draft, hosts: tuple[HostDraft, ...]) -> Iterator[Mistake]:
+    if draft.erasure is None:
+        return
+    placed = draft.placement.get("ceph_osd")
+    count = sum(1 for host in hosts if host.disks and (placed is None or host.name in placed))
+    pieces = draft.erasure.data + draft.erasure.parity
+    if count < pieces:
+        holders = "1 host holds" if count == 1 else f"{count} hosts hold"
+        wanted = f"{draft.erasure.data} + {draft.erasure.parity} pieces"
+        what = f"{wanted} need {pieces} hosts, and only {holders} data"
+        fix = f"give disks to {pieces - count} more, cut the data into fewer pieces, or remove `erasure`"
+        yield Mistake(("erasure",), what, fix)

@@ -6,6 +6,7 @@ from ipaddress import IPv4Address, IPv4Network
 from dicos_site.description.document import Path
 from dicos_site.description.draft import Draft, NetworkDraft
 from dicos_site.description.mistake import Mistake
+from dicos_site.quotas import range_of
 
 
 def network_mistakes(draft: Draft) -> Iterator[Mistake]:
@@ -16,6 +17,7 @@ def network_mistakes(draft: Draft) -> Iterator[Mistake]:
         yield from membership(network.vip, network, (*path, "vip"))
         yield from _floating(network)
     yield from _overlap(draft)
+    yield from _interface(draft)
 
 
 def membership(address: IPv4Address | None, network: NetworkDraft, path: Path) -> Iterator[Mistake]:
@@ -52,11 +54,24 @@ def _overlap(draft: Draft) -> Iterator[Mistake]:
         yield Mistake(("networks", "provider", "cidr"), what, "give each network addresses of its own")
 
 
+def _interface(draft: Draft) -> Iterator[Mistake]:
+    provider = draft.network("provider")
+    if provider is None:
+        return
+    if draft.substrate == "metal" and provider.interface is None:
+        what = "the provider network does not say which card of the hosts is on it"
+        fix = "add `interface:` with the card's name, as `ip link` shows it, or `substrate: incus` for a lab"
+        yield Mistake(("networks", "provider"), what, fix)
+    elif draft.substrate == "incus" and provider.interface is not None:
+        fix = "remove the line, or remove `substrate: incus` for real hosts"
+        yield Mistake(("networks", "provider", "interface"), "the lab makes and names its own cards", fix)
+
+
 def _floating(network: NetworkDraft) -> Iterator[Mistake]:
     if not network.floating:
         return
     path: Path = ("networks", network.name, "floating")
-    ends = _ends(network.floating)
+    ends = range_of(network.floating)
     if ends is None:
         if network.floating.count("-") == 1:
             fix = "write the first and the last address, such as 10.78.0.100-10.78.0.199"
@@ -71,11 +86,3 @@ def _floating(network: NetworkDraft) -> Iterator[Mistake]:
     if network.gateway and first <= network.gateway <= last:
         what = f"the range {first}-{last} contains the gateway {network.gateway}"
         yield Mistake(path, what, "let the range begin after the gateway, or end before it")
-
-
-def _ends(text: str) -> tuple[IPv4Address, IPv4Address] | None:
-    try:
-        first, last = (IPv4Address(end) for end in text.split("-"))
-    except ValueError:
-        return None
-    return first, last

@@ -62,9 +62,10 @@ def file(asked: dict[str, str]) -> dict[str, object]:
             first.write(path)
             with Mount(asked["key"]) as second:
                 same = second.read(path) == PATTERN
+                pool = second.pool(path)
         finally:
             first.system.unlink(path)
-    return answer(same, f"a file of {FILE_SYSTEM}")
+    return answer(same, f"a file of {FILE_SYSTEM} in {pool}") | {"pool": pool}
 
 
 class Mount:
@@ -90,6 +91,11 @@ class Mount:
         self.system.write(handle, PATTERN, 0)
         self.system.fsync(handle, 0)
         self.system.close(handle)
+
+    def pool(self, path: str) -> str:
+        """Return in which pool a file lies."""
+        found: bytes = self.system.getxattr(path, "ceph.file.layout.pool")
+        return found.decode()
 
     def read(self, path: str) -> bytes:
         """Return what is in the file."""

@@ -17,7 +17,8 @@ def main() -> None:
         "failed": [line.split()[0] for line in said("systemctl", "--failed", "--plain", "--no-legend")],
         "addresses": addresses(),
         "chrony": said("chronyc", "-c", "-n", "tracking"),
-        "haproxy": haproxy(),
+        "haproxy": haproxy("show stat"),
+        "haproxy_hanging": [line for line in haproxy("show sess") if hangs(line)],
         "certificates": {
             path.name: path.read_text() for path in sorted(Path("/etc/dicos/pki").glob("*.crt"))
         },
@@ -40,8 +41,8 @@ def addresses() -> list[str]:
     return [entry["local"] for link in json.loads(text or "[]") for entry in link.get("addr_info", [])]
 
 
-def haproxy() -> list[str]:
-    """Return the lines of HAProxy's `show stat`; none where it does not answer."""
+def haproxy(command: str) -> list[str]:
+    """Return the lines that HAProxy answers on its socket; none where it does not answer."""
     path = next((name for name in HAPROXY_SOCKETS if Path(name).exists()), "")
     if not path:
         return []
@@ -49,10 +50,15 @@ def haproxy() -> list[str]:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(3)
             connection.connect(path)
-            connection.sendall(b"show stat\n")
+            connection.sendall(command.encode() + b"\n")
             return b"".join(iter(lambda: connection.recv(65536), b"")).decode().splitlines()
     except OSError:
         return []
+
+
+def hangs(session: str) -> bool:
+    """Return whether a session's server side is closed (10), its client's open (8), with no timeout."""
+    return " scf=[8," in session and " scb=[10," in session and " exp= " in session
 
 
 main()

@@ -1,0 +1,1 @@
+"""A program that visits the cloud, sent to a controller in parts; it needs Debian's openstacksdk."""

@@ -1,0 +1,1 @@
+../../dicos_site/certificate_state.py
