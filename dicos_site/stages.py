@@ -8,6 +8,8 @@ from dicos_site import places
 from dicos_site.errors import Problem, UsageError
 
 STAGES: tuple[str, ...] = ("preflight", "base", "platform", "storage", "cloud")
+# By this the callback `stage_changes` tells the action `gate` that a host was changed.
+CHANGED = "DICOS_CHANGED"
 
 
 def until(stage: str) -> tuple[str, ...]:

@@ -10,9 +10,7 @@ from collections.abc import Collection, Mapping
 from ansible.plugins.action import ActionBase
 
 from dicos_site import places
-from dicos_site.stages import STAGES
-
-CHANGED = "DICOS_CHANGED"
+from dicos_site.stages import CHANGED, STAGES
 
 
 class ActionModule(ActionBase):

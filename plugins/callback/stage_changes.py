@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from ansible.plugins.callback import CallbackBase
 
+from dicos_site.stages import CHANGED
+
 if TYPE_CHECKING:
     from ansible.executor.task_result import CallbackTaskResult
 
@@ -19,8 +21,6 @@ description:
   - A gate that has asked begins anew.
 requirements: [enabled in ansible.cfg]
 """
-
-CHANGED = "DICOS_CHANGED"
 
 
 class CallbackModule(CallbackBase):

@@ -3,25 +3,20 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.host_paths import problem
+from ansible.module_utils.site_cloud import OPENSTACK, connected
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
     from openstack.identity.v3._proxy import Proxy
 
-try:
-    import openstack
+if OPENSTACK:
     from keystoneauth1 import exceptions
     from keystoneauth1.identity.v3 import Password
     from keystoneauth1.session import Session
-
-    OPENSTACK = True
-except ImportError:
-    OPENSTACK = False
 
 DOCUMENTATION = r"""
 module: openstack_catalogue
@@ -201,22 +196,10 @@ def apply(identities: Identities, services: list[dict[str, Any]], region: str) -
         identities.roles(user, project, wanted["roles"])
 
 
-def connected(patience_s: float) -> Connection:
-    """Return a connection that has logged in, waiting for a keystone that only starts."""
-    end = time.monotonic() + patience_s
-    while True:
-        cloud = openstack.connect(cloud="site", api_timeout=60)
-        try:
-            cloud.authorize()
-        except (openstack.exceptions.SDKException, exceptions.ClientException) as error:
-            # The SDK wraps what keystoneauth raises.
-            reason = error.__cause__ or error
-            passing = isinstance(reason, (exceptions.ConnectionError, exceptions.HttpServerError))
-            if not passing or time.monotonic() > end:
-                raise
-            time.sleep(1)
-        else:
-            return cloud
+def passes(error: Exception) -> bool:
+    """Return whether a keystone that only starts is the cause: a wrong password stays wrong."""
+    # The SDK wraps what keystoneauth raises.
+    return isinstance(error.__cause__ or error, (exceptions.ConnectionError, exceptions.HttpServerError))
 
 
 def main() -> None:
@@ -225,7 +208,8 @@ def main() -> None:
     if not OPENSTACK and not module.check_mode:
         module.fail_json(msg=missing_required_lib("openstacksdk"))
     try:
-        cloud = connected(0 if module.check_mode else PATIENCE_S)
+        patience_s = 0 if module.check_mode else PATIENCE_S
+        cloud = connected(patience_s, lambda cloud: cloud.authorize(), passes=passes)
         identities = Identities(cloud, check_mode=module.check_mode)
         apply(identities, module.params["services"], module.params["region"])
     except Exception as error:  # the SDK, keystoneauth and its files each have errors of their own

@@ -18,17 +18,10 @@ from ansible.module_utils.community_limits import (
 )
 from ansible.module_utils.community_network import Networks
 from ansible.module_utils.host_paths import RefusalError, problem
+from ansible.module_utils.site_cloud import OPENSTACK, checked, connected
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
-
-try:
-    import openstack
-    from keystoneauth1 import exceptions
-
-    OPENSTACK = True
-except ImportError:
-    OPENSTACK = False
 
 DOCUMENTATION = r"""
 module: openstack_communities
@@ -209,7 +202,7 @@ class Communities:
         found: list[dict[str, Any]] = []
         for name in self.wanted["images"]:
             query = {"name": name, "owner": self.cloud.current_project_id}
-            found += _checked(self.cloud.image.get("/images", params=query)).json()["images"]
+            found += checked(self.cloud.image.get("/images", params=query)).json()["images"]
         return list(missing_images(found, self.wanted["images"]))
 
     def _changing(self, what: str) -> bool:
@@ -289,10 +282,10 @@ class Communities:
             "network": (self.cloud.network, f"/quotas/{project}", "quota", {}),
         }
         for service, (client, path, key, extra) in services.items():
-            found = _checked(client.get(path)).json()[key]
+            found = checked(client.get(path)).json()[key]
             wrong = differing(found, wanted[service])
             if wrong and self._changing(f"{name}: quota of {', '.join(wrong)}"):
-                _checked(client.put(path, json={key: {**wrong, **extra}}))
+                checked(client.put(path, json={key: {**wrong, **extra}}))
 
     def _group(self, name: str) -> str | None:
         domain = self.cloud.identity.find_domain(self.wanted["people_domain"], ignore_missing=False)
@@ -306,26 +299,11 @@ class Communities:
         return str(next(iter(self.cloud.identity.roles(name=ROLE))).id)
 
 
-def _checked(answer: Any) -> Any:
-    openstack.exceptions.raise_from_response(answer)
-    return answer
-
-
-def connected(patience_s: float) -> Connection:
-    """Return a connection that has logged in, waiting for services that only start."""
-    end = time.monotonic() + patience_s
-    while True:
-        cloud = openstack.connect(cloud="site", api_timeout=60)
-        try:
-            cloud.authorize()
-            for client, path in ((cloud.compute, "/flavors"), (cloud.network, "/extensions")):
-                _checked(client.get(path, params={"limit": "1"}))
-        except (openstack.exceptions.SDKException, exceptions.ClientException):
-            if time.monotonic() > end:
-                raise
-            time.sleep(1)
-        else:
-            return cloud
+def ask(cloud: Connection) -> None:
+    """Ask nova and neutron, which may only start."""
+    cloud.authorize()
+    for client, path in ((cloud.compute, "/flavors"), (cloud.network, "/extensions")):
+        checked(client.get(path, params={"limit": "1"}))
 
 
 def main() -> None:
@@ -334,7 +312,7 @@ def main() -> None:
     if not OPENSTACK and not module.check_mode:
         module.fail_json(msg=missing_required_lib("openstacksdk"))
     try:
-        cloud = connected(0 if module.check_mode else PATIENCE_S)
+        cloud = connected(0 if module.check_mode else PATIENCE_S, ask)
         communities = Communities(cloud, module.params, check_mode=module.check_mode)
         communities.apply()
         missing = communities.images()

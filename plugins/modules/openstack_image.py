@@ -4,24 +4,16 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.host_paths import RefusalError, problem, system_problem
+from ansible.module_utils.site_cloud import OPENSTACK, checked, connected
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
     from openstack.image.v2._proxy import Proxy
-
-try:
-    import openstack
-    from keystoneauth1 import exceptions
-
-    OPENSTACK = True
-except ImportError:
-    OPENSTACK = False
 
 DOCUMENTATION = r"""
 module: openstack_image
@@ -230,7 +222,7 @@ class Images:
         found: list[Facts] = []
         for hidden in ("false", "true"):
             query = {"name": name, "owner": self.project, "os_hidden": hidden, "limit": "100"}
-            found += _checked(self.glance.get("/images", params=query)).json()["images"]
+            found += checked(self.glance.get("/images", params=query)).json()["images"]
         return found
 
     def _wanted(self, entry: dict[str, Any]) -> Facts:
@@ -253,20 +245,20 @@ class Images:
         if not self._changing(f"{entry['name']} uploaded"):
             return ""
         for image in broken:
-            _checked(self.glance.delete(f"/images/{image['id']}"))
+            checked(self.glance.delete(f"/images/{image['id']}"))
         wanted = {
             "name": entry["name"],
             "disk_format": entry["format"],
             "container_format": entry["format"] if entry["format"] in ("aki", "ari") else "bare",
             "visibility": entry["visibility"],
         }
-        made = _checked(self.glance.post("/images", json={**wanted, **properties})).json()
+        made = checked(self.glance.post("/images", json={**wanted, **properties})).json()
         with Path(entry["file"]).open("rb") as stream:
             headers = {"Content-Type": "application/octet-stream"}
             answer = self.glance.put(f"/images/{made['id']}/file", data=stream, headers=headers)
-        stored = _checked(self.glance.get(f"/images/{made['id']}")).json()
+        stored = checked(self.glance.get(f"/images/{made['id']}")).json()
         if answer.status_code >= 400 or not _whole(stored, entry["file"]):
-            _checked(self.glance.delete(f"/images/{made['id']}"))
+            checked(self.glance.delete(f"/images/{made['id']}"))
             said = answer.text.strip()[:300] or f"its status is {stored['status']}"
             fix = "read glance's journal: journalctl -u glance-api"
             raise RefusalError(problem(f"glance did not store {entry['name']}: {said}", entry["file"], fix))
@@ -280,7 +272,7 @@ class Images:
             {"op": "replace" if key in found else "add", "path": f"/{key}", "value": value}
             for key, value in differing.items()
         ]
-        _checked(self.glance.patch(f"/images/{found['id']}", json=patch, headers={"Content-Type": PATCH}))
+        checked(self.glance.patch(f"/images/{found['id']}", json=patch, headers={"Content-Type": PATCH}))
 
     def _changing(self, what: str) -> bool:
         self.changes.append(what)
@@ -296,12 +288,6 @@ def _whole(stored: Facts, file: str) -> bool:
     return bool(stored["os_hash_value"] == digest.hexdigest())
 
 
-def _checked(answer: Any) -> Any:
-    """Return an HTTP answer that is no refusal."""
-    openstack.exceptions.raise_from_response(answer)
-    return answer
-
-
 def apply(images: Images, entries: list[dict[str, Any]]) -> None:
     """Check every file that would be uploaded, then make everything that is wanted."""
     check_files([entry for entry in entries if not images.is_there(entry)])
@@ -309,19 +295,9 @@ def apply(images: Images, entries: list[dict[str, Any]]) -> None:
         images.ensure(entry)
 
 
-def connected(patience_s: float) -> Connection:
-    """Return a connection to a glance that answers, waiting for one that only starts."""
-    end = time.monotonic() + patience_s
-    while True:
-        cloud = openstack.connect(cloud="site", api_timeout=ANSWER_S)
-        try:
-            _checked(cloud.image.get("/images", params={"limit": "1"}))
-        except (openstack.exceptions.SDKException, exceptions.ClientException):
-            if time.monotonic() > end:
-                raise
-            time.sleep(1)
-        else:
-            return cloud
+def ask(cloud: Connection) -> None:
+    """Ask glance, which may only start."""
+    checked(cloud.image.get("/images", params={"limit": "1"}))
 
 
 def main() -> None:
@@ -330,7 +306,7 @@ def main() -> None:
     if not OPENSTACK and not module.check_mode:
         module.fail_json(msg=missing_required_lib("openstacksdk"))
     try:
-        cloud = connected(0 if module.check_mode else PATIENCE_S)
+        cloud = connected(0 if module.check_mode else PATIENCE_S, ask, answer_s=ANSWER_S)
         images = Images(cloud.image, cloud.current_project_id, check_mode=module.check_mode)
         apply(images, module.params["images"])
     except RefusalError as refusal:

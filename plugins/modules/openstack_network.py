@@ -3,24 +3,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.host_paths import RefusalError, problem
+from ansible.module_utils.site_cloud import OPENSTACK, connected
 
 if TYPE_CHECKING:
     from openstack.network.v2._proxy import Proxy
     from openstack.resource import Resource
-
-try:
-    import openstack
-    from keystoneauth1 import exceptions
-
-    OPENSTACK = True
-except ImportError:
-    OPENSTACK = False
 
 DOCUMENTATION = r"""
 module: openstack_network
@@ -145,29 +137,15 @@ def refuse_other(found: Resource, fixed: dict[str, str], where: str) -> None:
         raise RefusalError(*problems)
 
 
-def answering(patience_s: float) -> Proxy:
-    """Return a neutron that answers, waiting for one that only starts."""
-    end = time.monotonic() + patience_s
-    while True:
-        neutron = openstack.connect(cloud="site", api_timeout=60).network
-        try:
-            list(neutron.networks(limit=1, paginated=False))
-        except (openstack.exceptions.SDKException, exceptions.ClientException):
-            if time.monotonic() > end:
-                raise
-            time.sleep(1)
-        else:
-            return neutron
-
-
 def main() -> None:
     """Connect, apply, report."""
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
     if not OPENSTACK and not module.check_mode:
         module.fail_json(msg=missing_required_lib("openstacksdk"))
     try:
-        neutron = answering(0 if module.check_mode else PATIENCE_S)
-        changes = ensure(neutron, module.params, check_mode=module.check_mode)
+        patience_s = 0 if module.check_mode else PATIENCE_S
+        cloud = connected(patience_s, lambda cloud: list(cloud.network.networks(limit=1, paginated=False)))
+        changes = ensure(cloud.network, module.params, check_mode=module.check_mode)
     except RefusalError as refusal:
         module.fail_json(msg=str(refusal))
     except Exception as error:  # the SDK, keystoneauth and their files each have errors of their own

@@ -3,22 +3,14 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.host_paths import problem
+from ansible.module_utils.site_cloud import OPENSTACK, connected
 
 if TYPE_CHECKING:
     from openstack.block_storage.v3._proxy import Proxy
-
-try:
-    import openstack
-    from keystoneauth1 import exceptions
-
-    OPENSTACK = True
-except ImportError:
-    OPENSTACK = False
 
 DOCUMENTATION = r"""
 module: openstack_volume_type
@@ -91,21 +83,6 @@ def ensure(
     return changes
 
 
-def answering(patience_s: float) -> Proxy:
-    """Return a cinder that answers, waiting for one that only starts."""
-    end = time.monotonic() + patience_s
-    while True:
-        cinder = openstack.connect(cloud="site", api_timeout=60).block_storage
-        try:
-            list(cinder.types())
-        except (openstack.exceptions.SDKException, exceptions.ClientException):
-            if time.monotonic() > end:
-                raise
-            time.sleep(1)
-        else:
-            return cinder
-
-
 def main() -> None:
     """Connect, apply, report."""
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
@@ -114,7 +91,8 @@ def main() -> None:
     wanted = module.params
     properties = {key: str(value) for key, value in wanted["properties"].items()}
     try:
-        cinder = answering(0 if module.check_mode else PATIENCE_S)
+        patience_s = 0 if module.check_mode else PATIENCE_S
+        cinder = connected(patience_s, lambda cloud: list(cloud.block_storage.types())).block_storage
         changes = ensure(
             cinder, wanted["name"], wanted["description"], properties, check_mode=module.check_mode
         )
