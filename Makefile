@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 SITE ?= lab
 PYTEST_ARGUMENTS ?=
-SCENARIOS ?= base loadbalancer database messaging directory storage
+SCENARIOS ?= base loadbalancer database messaging directory storage cloud
 VENV := $(CURDIR)/.venv
 STEP := tools/step
 export PATH := $(VENV)/bin:$(PATH)

@@ -17,7 +17,7 @@ from types import FrameType
 from dicos_site import leftovers, places, secrets
 from dicos_site.causes import journal, problem_of
 from dicos_site.errors import DeploymentError, Problem
-from dicos_site.events import Failure, Progress
+from dicos_site.events import Change, Failure, Progress
 from dicos_site.lock import held
 from dicos_site.model import Site
 from dicos_site.progress import screen
@@ -43,7 +43,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Record:
-    """What a finished deployment did; seconds by stage, counts by host."""
+    """What a finished deployment did; seconds by stage, counts by host, each change in order."""
 
     site: str
     changed: int
@@ -52,6 +52,7 @@ class Record:
     hosts: dict[str, dict[str, int]]
     log: str
     dry: bool
+    changes: tuple[Change, ...]
 
 
 @dataclass(frozen=True)
@@ -216,7 +217,16 @@ def _record(order: Order, progress: Progress, seconds: float, log: Path) -> Reco
     hosts = {
         host.name: progress.counts[host.name] for host in order.site.hosts if host.name in progress.counts
     }
-    return Record(order.site.site, progress.changed, round(seconds, 1), stages, hosts, str(log), order.dry)
+    return Record(
+        site=order.site.site,
+        changed=progress.changed,
+        seconds=round(seconds, 1),
+        stages=stages,
+        hosts=hosts,
+        log=str(log),
+        dry=order.dry,
+        changes=tuple(progress.changes),
+    )
 
 
 def _word(name: str) -> str:

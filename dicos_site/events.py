@@ -36,6 +36,16 @@ class Failure:
     problems: tuple[Problem, ...] = ()
 
 
+@dataclass(frozen=True)
+class Change:
+    """A task that changed something on a host, and what, where the task tells: files, or words."""
+
+    stage: str
+    host: str
+    task: str
+    what: tuple[str, ...] = ()
+
+
 @dataclass
 class StageTime:
     """A stage that began; moments of the caller's clock, `ended` is 0 while it runs."""
@@ -53,6 +63,7 @@ class Progress:
     task: str = ""
     tasks: int = 0
     task_hosts: dict[str, str] = field(default_factory=dict)
+    changes: list[Change] = field(default_factory=list)
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
 
@@ -64,7 +75,7 @@ class Progress:
     @property
     def changed(self) -> int:
         """Return how many tasks changed something, over all hosts."""
-        return sum(counts["changed"] for counts in self.counts.values())
+        return len(self.changes)
 
     def take(self, event: Data, moment: float) -> str:
         """Take one event and return its kind: "stage", "task", "host" or the empty string."""
@@ -106,6 +117,8 @@ class Progress:
         counts[outcome] += 1
         changed = outcome == "ok" and bool(result.get("changed"))
         counts["changed"] += changed
+        if changed:
+            self.changes.append(Change(self.stage, host, self.task, _told(result)))
         self.task_hosts[host] = "changed" if changed else outcome
         if outcome in ("failed", "unreachable"):
             self.failures.append(failure(self.stage, host, data))
@@ -116,6 +129,12 @@ class Progress:
         kept = [failure for failure in self.failures if failure.host != host]
         self.counts[host]["failed"] -= len(self.failures) - len(kept)
         self.failures = kept
+
+
+def _told(result: Data) -> tuple[str, ...]:
+    """Return what a module of ours says that it changed."""
+    found = result.get("changes") or result.get("changed_files")
+    return tuple(str(one) for one in found) if isinstance(found, list) else ()
 
 
 def failure(stage: str, host: str, data: Data) -> Failure:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from dicos_site.deploy import Record
 
 app = typer.Typer()
+# More changes than these are told by --json alone.
+FEW = 20
 
 
 @app.command()
@@ -76,7 +78,17 @@ def _print(record: "Record", name: str) -> None:
     stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in record.stages.items())
     word = "would be changed" if record.dry else "changed"
     console().print(table, f"{stages}\n{record.site}: {record.changed} {word}, {record.seconds:.1f} s")
+    for line in _changes(record):
+        console().print(line, markup=False)
     console().print(f"log: {record.log}\nnext: dicos-site verify{_word(name)}")
+
+
+def _changes(record: "Record") -> list[str]:
+    """Return a line for each change, where they are few: whoever ran it again wants to know why."""
+    if len(record.changes) > FEW:
+        return []
+    lines = (f"  {one.host}  {one.task}: {', '.join(one.what)}" for one in record.changes)
+    return [line.removesuffix(": ") for line in lines]
 
 
 def _word(name: str) -> str:

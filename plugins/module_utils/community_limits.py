@@ -82,9 +82,27 @@ def quotas(wanted: Mapping[str, int]) -> dict[str, dict[str, int]]:
     }
 
 
-def differing(found: Mapping[str, Any], wanted: Mapping[str, int]) -> dict[str, int]:
-    """Return the quotas that are not as they should be."""
-    return {name: value for name, value in wanted.items() if found.get(name) != value}
+def tolerance(community: Mapping[str, Any], wanted: Mapping[str, int]) -> dict[str, int]:
+    """Return by how much quotas may differ that follow from what hosts measure.
+
+    A host's memory, as its kernel tells it, is not the same after each start: a share of it is about right
+    within 2 %, or within the GiB to which it is rounded.
+    """
+    return {"ram": max(1024, wanted["memory_gib"] * 1024 // 50)} if community["memory_gib"] is None else {}
+
+
+def differing(
+    found: Mapping[str, Any], wanted: Mapping[str, int], tolerated: Mapping[str, int] | None = None
+) -> dict[str, int]:
+    """Return the quotas that are not as they should be; none where all of them are tolerated."""
+    wrong = {name: value for name, value in wanted.items() if found.get(name) != value}
+    spread = tolerated or {}
+    # What is 0 or -1 was set by a person: nothing, or no limit.
+    near = all(
+        found.get(name, 0) > 0 and abs(found[name] - value) <= spread.get(name, 0)
+        for name, value in wrong.items()
+    )
+    return {} if near else wrong
 
 
 def closed(rules: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from ansible.module_utils.community_limits import (
     limits,
     missing_images,
     quotas,
+    tolerance,
 )
 from ansible.module_utils.community_network import Networks
 from ansible.module_utils.host_paths import RefusalError, problem
@@ -29,6 +30,7 @@ short_description: Keep flavors, and for each community a project with quotas, m
 description:
   - Connects as the administrator of the cloud C(site) in /etc/openstack/clouds.yaml, through the VIP.
   - Makes what is missing and corrects quotas and flavors. What belongs to a community is never deleted.
+  - A quota of memory that is a share of what the hosts have stays where it is about right.
   - The default security group gets its rules before anybody may use the project, and is left alone after.
 options:
   people_domain:
@@ -195,7 +197,7 @@ class Communities:
         outside = self.networks.outside(self.wanted["external_network"])
         for community in communities:
             quota = limits(community, community["share"] / shares, hosts)
-            self._community(community["name"], quota, outside)
+            self._community(community["name"], quota, tolerance(community, quota), outside)
 
     def images(self) -> list[str]:
         """Return the names of the images that are not there as stated."""
@@ -244,12 +246,14 @@ class Communities:
                 self.cloud.compute.delete_flavor(found)
             self.cloud.compute.create_flavor(name=name, is_public=True, **size)
 
-    def _community(self, name: str, quota: dict[str, int], outside: str | None) -> None:
+    def _community(
+        self, name: str, quota: dict[str, int], tolerated: dict[str, int], outside: str | None
+    ) -> None:
         project = self._project(name)
         if project is None:
             self.changes.append(f"everything of {name}")
             return
-        self._quotas(name, project, quotas(quota))
+        self._quotas(name, project, quotas(quota), tolerated)
         group, role = self._group(name), self._role()
         member = group is not None and self.cloud.identity.validate_group_has_project_role(
             project, group, role
@@ -275,7 +279,9 @@ class Communities:
         made = self.cloud.identity.create_project(name=name, domain_id=DOMAIN, description=description)
         return str(made.id)
 
-    def _quotas(self, name: str, project: str, wanted: dict[str, dict[str, int]]) -> None:
+    def _quotas(
+        self, name: str, project: str, wanted: dict[str, dict[str, int]], tolerated: dict[str, int]
+    ) -> None:
         services = {
             "compute": (self.cloud.compute, f"/os-quota-sets/{project}", "quota_set", {"force": True}),
             "volume": (self.cloud.block_storage, f"/os-quota-sets/{project}", "quota_set", {}),
@@ -283,7 +289,7 @@ class Communities:
         }
         for service, (client, path, key, extra) in services.items():
             found = checked(client.get(path)).json()[key]
-            wrong = differing(found, wanted[service])
+            wrong = differing(found, wanted[service], tolerated)
             if wrong and self._changing(f"{name}: quota of {', '.join(wrong)}"):
                 checked(client.put(path, json={key: {**wrong, **extra}}))
 

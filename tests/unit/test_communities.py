@@ -15,6 +15,7 @@ from plugins.module_utils.community_limits import (
     limits,
     missing_images,
     quotas,
+    tolerance,
 )
 from tests.modules import run_module
 from tests.unit.racks import EXAMPLE, changed, lab
@@ -69,6 +70,33 @@ def test_services_are_told_in_their_own_units() -> None:
 
 def test_only_quotas_that_differ_are_told() -> None:
     assert differing({"cores": 4, "ram": 1, "key_pairs": 100}, {"cores": 4, "ram": 2}) == {"ram": 2}
+
+
+@pytest.mark.parametrize(
+    ("found", "stated", "told"),
+    [
+        ({"cores": 14, "ram": 9 * 1024}, None, {}),
+        ({"cores": 14, "ram": 7 * 1024}, None, {}),
+        ({"cores": 14, "ram": 6 * 1024}, None, {"ram": 8 * 1024}),
+        ({"cores": 9, "ram": 7 * 1024}, None, {"cores": 14, "ram": 8 * 1024}),
+        ({"cores": 14, "ram": 9 * 1024}, 8, {"ram": 8 * 1024}),
+        ({"cores": 14, "ram": 0}, None, {"ram": 8 * 1024}),
+        ({"cores": 14, "ram": -1}, None, {"ram": 8 * 1024}),
+    ],
+)
+def test_a_share_of_the_memory_that_hosts_measure_is_kept_where_it_is_about_right(
+    found: dict[str, int], stated: int | None, told: dict[str, int]
+) -> None:
+    one = community(cores=14, memory_gib=stated)
+    wanted = limits(one, 0.6, [Host(8, 4697, 2, 4697)] * 3)
+    assert differing({**found, "instances": 14}, quotas(wanted)["compute"], tolerance(one, wanted)) == told
+
+
+def test_small_quotas_are_tolerated_in_no_direction_that_means_something_else() -> None:
+    one = community(cores=1)
+    wanted = limits(one, 1.0, [])
+    assert wanted["memory_gib"] == 1
+    assert differing({"ram": 0}, {"ram": 1024}, tolerance(one, wanted)) == {"ram": 1024}
 
 
 def test_a_new_security_group_lets_in_nothing_from_outside() -> None:

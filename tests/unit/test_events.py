@@ -1,6 +1,6 @@
 """Events of ansible-runner → stages, counts and failures."""
 
-from dicos_site.events import Failure, Progress, failure
+from dicos_site.events import Change, Failure, Progress, failure
 
 BASE, PLATFORM = "Lay the foundation of every host", "Give the site its database"
 
@@ -41,6 +41,26 @@ def test_changes_are_counted_by_host() -> None:
     assert progress.changed == 1
     assert progress.counts["ctl1"] == {"ok": 1, "changed": 1, "failed": 0, "unreachable": 0}
     assert progress.task_hosts == {"ctl1": "changed", "ctl2": "ok"}
+
+
+def test_a_change_says_what_it_was_where_the_task_tells() -> None:
+    progress = fed(
+        event("playbook_on_play_start", play=BASE),
+        event("playbook_on_task_start", task="Configure chrony"),
+        event(
+            "runner_on_ok", host="ctl1", res={"changed": True, "changed_files": ["/etc/chrony/chrony.conf"]}
+        ),
+        event("runner_on_ok", host="ctl2", res={"changed": False, "changed_files": []}),
+        event("playbook_on_task_start", task="Make the pools"),
+        event("runner_on_ok", host="ctl2", res={"changed": True, "changes": ["pool images"]}),
+        event("playbook_on_task_start", task="Start chrony"),
+        event("runner_on_ok", host="hub1", res={"changed": True}),
+    )
+    assert progress.changes == [
+        Change("base", "ctl1", "Configure chrony", ("/etc/chrony/chrony.conf",)),
+        Change("base", "ctl2", "Make the pools", ("pool images",)),
+        Change("base", "hub1", "Start chrony"),
+    ]
 
 
 def test_a_failure_that_is_rescued_is_none() -> None:
