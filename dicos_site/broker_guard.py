@@ -12,7 +12,6 @@ import errno
 import json
 import logging
 import os
-import socket
 import ssl
 import subprocess
 import sys
@@ -116,16 +115,9 @@ def is_hollow(broker: Broker) -> bool:
     """Return whether the broker takes a connection over TLS, then neither lets the user in nor refuses."""
     import pika
     import pika.exceptions
+    from pika.adapters.utils import connection_workflow
 
     context = ssl.create_default_context(cafile=AUTHORITY)
-    try:
-        with (
-            socket.create_connection((broker.address, broker.port), TIMEOUT_S) as connection,
-            context.wrap_socket(connection, server_hostname=broker.fqdn),
-        ):
-            pass
-    except OSError:
-        return False
     try:
         pika.BlockingConnection(
             pika.ConnectionParameters(
@@ -142,7 +134,13 @@ def is_hollow(broker: Broker) -> bool:
         ).close()
     except (pika.exceptions.ProbableAuthenticationError, pika.exceptions.AuthenticationError):
         return False
-    except (pika.exceptions.AMQPError, OSError):
+    except OSError:  # of TLS; what comes later is one of pika's own
+        return False
+    except pika.exceptions.AMQPError as error:
+        return not isinstance(
+            next(iter(error.args), None), connection_workflow.AMQPConnectorSocketConnectError
+        )
+    except connection_workflow.AMQPConnectorException:  # silence until the deadline
         return True
     return False
 

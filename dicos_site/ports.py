@@ -82,6 +82,8 @@ PORTS: tuple[Port, ...] = (
     Port("rabbitmq", "epmd", 4369, ("rabbitmq",)),
     Port("rabbitmq", "amqps", 5671, ("controller", "node", "compute"), tls=True),
     Port("rabbitmq", "distribution", 25672, ("rabbitmq",), tls=True),
+    # `rabbitmqctl` on one host is answered by the brokers of the others.
+    Port("rabbitmq", "rabbitmqctl", 35672, ("rabbitmq",), last=35682, tls=True),
     Port("memcached", "memcached", 11211, ("controller",), tls=True),
     Port("ldap", "ldaps", 636, (MANAGEMENT,), tls=True),
     # Ceph encrypts by itself (msgr2, secure mode); the old protocol on 6789 is off.

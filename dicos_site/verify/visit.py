@@ -4,7 +4,7 @@ import fcntl
 import json
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
@@ -89,10 +89,25 @@ class Visit:
                 problems.extend(error.problems)
                 continue
             result = self.context.remote.script(host, source, timeout_s=PROGRAM_S)
-            found = steps(result.stdout, result.stderr, host)
+            found = steps(result.stdout, result.stderr, host, self._port)
             self._removed = self._removed or found.get("left", {}).get("left") == []
             return found
         raise UnreachableError(*problems)
+
+    def _port(self, failed: Step) -> str:
+        """Return what the host of a machine that got no address knows of its port."""
+        host = str(failed.get("host", "")).removesuffix(f".{self.site.domain}")
+        if "mac" not in failed or host not in {one.name for one in self.site.hosts}:
+            return ""
+        try:
+            found = json.loads(self.context.remote.script(host, probe("port"), str(failed["mac"])).stdout)
+        except (UnreachableError, ValueError):
+            return f"; {host} cannot be asked"
+        return (
+            f"; {host}: interface {found['interface'] or 'missing'}, {found['received']} packets from it,"
+            f" claimed {found['claimed']} times, DHCP offered {found['offers']},"
+            f" granted {found['acks']} times"
+        )
 
     @property
     def pinger(self) -> str:
@@ -195,13 +210,16 @@ class Pings:
         return self.answer.result()
 
 
-def steps(stdout: str, stderr: str, host: str) -> Steps:
-    """Return the lines of visiting/tenant.py by their steps; UnreachableError where one failed."""
+def steps(stdout: str, stderr: str, host: str, further: Callable[[Step], str] = lambda _: "") -> Steps:
+    """Return the lines of visiting/tenant.py by their steps; UnreachableError where one failed.
+
+    `further` is asked what else is known of the step that failed.
+    """
     found: Steps = {}
     for line in stdout.splitlines():
         entry = json.loads(line)
         if "error" in entry:
-            raise UnreachableError(Problem(str(entry["error"]), host, RUNBOOK))
+            raise UnreachableError(Problem(f"{entry['error']}{further(entry)}", host, RUNBOOK))
         found[str(entry["step"])] = entry
     if not found:
         what = f"{host}: {' '.join(stderr.split())[-300:] or 'the program said nothing'}"

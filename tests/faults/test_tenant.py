@@ -82,7 +82,7 @@ def test_a_boot_that_loses_ovn_controller_succeeds(healthy: Rack) -> None:
         assert she.seconds_until_ping(ANSWER_S) < ANSWER_S
 
 
-@pytest.mark.units("rabbitmq-server", "nova-conductor", "nova-compute")
+@pytest.mark.units("rabbitmq-server", "nova-conductor", "nova-compute", "ovn-controller", "ovs-vswitchd")
 def test_a_boot_that_loses_a_broker_succeeds(healthy: Rack) -> None:
     broker = healthy.hosts("controller")[0]
     with tenant(healthy) as she:

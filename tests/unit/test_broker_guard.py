@@ -75,13 +75,32 @@ def test_a_disk_with_space_is_not_full_and_keeps_nothing_of_the_trial(tmp_path: 
 
 
 def test_a_broker_that_takes_a_connection_and_ends_it_is_hollow(listener: ssl.SSLSocket) -> None:
+    threading.Thread(target=lambda: listener.accept()[0].close(), daemon=True).start()
+    assert broker_guard.is_hollow(at(listener))
+
+
+def test_a_broker_that_takes_a_connection_and_says_nothing_is_hollow(
+    listener: ssl.SSLSocket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broker_guard, "TIMEOUT_S", 1)
+    taken: list[socket.socket] = []
+    threading.Thread(target=lambda: taken.append(listener.accept()[0]), daemon=True).start()
+    assert broker_guard.is_hollow(at(listener))
+    assert taken
+
+
+def test_a_look_is_one_connection(listener: ssl.SSLSocket) -> None:
+    """Each one that says nothing costs the broker's log an error."""
+    taken: list[socket.socket] = []
+
     def accept() -> None:
-        # The guard tries its TLS first, then logs in.
-        for _ in range(2):
-            listener.accept()[0].close()
+        while True:
+            taken.append(listener.accept()[0])
+            taken[-1].close()
 
     threading.Thread(target=accept, daemon=True).start()
-    assert broker_guard.is_hollow(at(listener))
+    broker_guard.is_hollow(at(listener))
+    assert len(taken) == 1
 
 
 def test_a_broker_that_takes_no_connection_is_left_alone(listener: ssl.SSLSocket) -> None:

@@ -11,6 +11,7 @@ from dicos_site.errors import UnreachableError
 from dicos_site.verify import STAGE_CHECKS, tenant
 from dicos_site.verify.probes.ping import checksum
 from dicos_site.verify.probes.ping import judged as pings_judged
+from dicos_site.verify.probes.port import judged as port_judged
 from dicos_site.verify.tenant import longest_silence
 from dicos_site.verify.visit import program, steps
 
@@ -30,6 +31,32 @@ def test_a_step_that_failed_is_told_with_its_reason() -> None:
         "  at:  ctl1\n"
         "  fix: see docs/runbooks/CLOUD_TENANT.md"
     )
+
+
+def test_a_step_that_failed_is_told_with_what_its_host_knows() -> None:
+    text = json.dumps(
+        {"error": "ready: no address", "host": "node1.lab.dicos.test", "mac": "fa:16:3e:00:00:01"}
+    )
+    with pytest.raises(UnreachableError, match=r"ready: no address; asked node1\.lab"):
+        steps(text, "", "ctl1", lambda failed: f"; asked {failed['host']}")
+
+
+def test_a_port_is_judged_by_its_switch_and_its_controller() -> None:
+    switch = "tap1\n7\nup\n\ncollisions=0 rx_bytes=5000 rx_packets=41 tx_packets=9\n"
+    journal = (
+        "Claiming lport 1\n1: Claiming fa:16:3e:00:00:01\n" + "DHCPOFFER fa:16:3e:00:00:01 10.0.0.2\n" * 3
+    )
+    assert port_judged(switch, journal) == {
+        "interface": "tap1 7 up",
+        "received": 41,
+        "offers": 3,
+        "acks": 0,
+        "claimed": 2,
+    }
+
+
+def test_a_port_that_is_not_on_the_switch_has_no_interface() -> None:
+    assert port_judged("", "") == {"interface": "", "received": 0, "offers": 0, "acks": 0, "claimed": 0}
 
 
 def test_a_program_that_died_is_told_with_its_last_words() -> None:

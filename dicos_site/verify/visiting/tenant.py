@@ -18,6 +18,7 @@ from openstack.connection import Connection
 from dicos_site.verify.visiting.erasing import erase, erase_old_keys, is_old, leftovers
 from dicos_site.verify.visiting.tools import (
     Question,
+    StepError,
     administrator,
     person,
     reason,
@@ -42,7 +43,8 @@ def main(question: str) -> None:
         for action in asked["actions"]:
             ACTIONS[action](asked)
     except Exception as error:  # the SDK, keystoneauth and requests each have errors of their own
-        print(json.dumps({"error": reason(error)}), flush=True)
+        facts = error.facts if isinstance(error, StepError) else {}
+        print(json.dumps({"error": reason(error), **facts}), flush=True)
         sys.exit(1)
 
 
@@ -102,8 +104,9 @@ def boot(asked: Question) -> None:
             networks=[{"port": port.id}],
         )
         until("the machine is active", ACTIVE_S, lambda: _active(cloud, server.id))
-        facts["host"] = _host(server.id)
-    with step("ready"):
+        facts["host"] = host = _host(server.id)
+    with step("ready") as facts:
+        facts |= {"host": host, "mac": port.mac_address}
         address = f"address {port.fixed_ips[0]['ip_address']}/"
         spoken(cloud, server.id, address, "its address by DHCP", READY_S)
         spoken(

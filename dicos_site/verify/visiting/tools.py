@@ -17,6 +17,14 @@ SPEAKER = "DICOS-GUEST "
 API_S, LOGIN_S = 60, 60
 
 
+class StepError(Exception):
+    """A step that failed, with what it knew by then."""
+
+    def __init__(self, words: str, facts: dict[str, Any]) -> None:
+        super().__init__(words)
+        self.facts = facts
+
+
 def reason(error: Exception) -> str:
     """Return an error's words on one line."""
     return " ".join(str(error).split())[:600] or type(error).__name__
@@ -29,7 +37,7 @@ def step(name: str) -> Iterator[dict[str, Any]]:
     try:
         yield facts
     except Exception as error:
-        raise RuntimeError(f"{name}: {reason(error)}") from error
+        raise StepError(f"{name}: {reason(error)}", facts) from error
     print(json.dumps({"step": name, "seconds": round(time.monotonic() - start, 1), **facts}), flush=True)
 
 

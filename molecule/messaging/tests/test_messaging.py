@@ -14,6 +14,11 @@ def test_three_members_are_one_cluster(host: Host) -> None:
     assert status["partitions"] == {}
 
 
+def test_an_administrator_sees_the_queues_of_all_members(host: Host) -> None:
+    """The others answer the command itself, on ports of its own: with those closed it waits for ever."""
+    host.check_output("rabbitmqctl -q --timeout 30 list_queues -p site name leader members")
+
+
 def test_new_queues_are_quorum_queues(host: Host) -> None:
     vhosts = host.check_output("rabbitmqctl -q list_vhosts name default_queue_type --formatter json")
     types = {vhost["name"]: vhost["default_queue_type"] for vhost in json.loads(vhosts)}
