@@ -30,6 +30,8 @@ RESTORE_S = 40.0
 SETTLE_S = 4.0
 # Longer than InnoDB's recovery may take: a member must not start while another is being bootstrapped.
 FENCE_S = 1200
+# A server that has left the group for good may hang when it shuts down.
+ADRIFT_S = 20.0
 PEER_TIMEOUT_S = 180
 
 
@@ -88,7 +90,7 @@ class Guard:
             member.start()
         if decision.action == "join" and self.adrift(local):
             self.say(f"{self.name} is restarted: it has left the group for good")
-            member.stop()
+            member.stop(ADRIFT_S)
             member.start()
         if not self.stalled(decision, observations) or decision.member != self.name:
             return TROUBLED_INTERVAL_S

@@ -2,10 +2,11 @@
 
 import fcntl
 import json
+import math
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -148,15 +149,18 @@ def start() -> None:
     run(["systemctl", "start", "--no-block", "mariadb.service"])
 
 
-def stop() -> None:
-    """Stop the member; one that waits for a primary component holds nothing unwritten and may be killed."""
-    waiting = not _status()
-    run(["systemctl", "stop", "--no-block", "mariadb.service"])
+def stop(kill_after_s: float = math.inf) -> None:
+    """Stop the member; one that waits for a primary component holds nothing unwritten and is killed.
+
+    `kill_after_s`: so is one that has left the group, whose shutdown may never end; what it has committed is
+    on its disk.
+    """
+    # While it waits it does not heed SIGTERM.
+    kill_at = time.monotonic() + (kill_after_s if _status() else 2)
     deadline = time.monotonic() + STOP_S
-    # It does not heed SIGTERM while it waits.
-    kill_at = time.monotonic() + 2
+    run(["systemctl", "stop", "--no-block", "mariadb.service"])
     while _processes():
-        if waiting and time.monotonic() > kill_at:
+        if time.monotonic() > kill_at:
             run(["systemctl", "kill", "--signal=SIGKILL", "mariadb.service"])
         if time.monotonic() > deadline:
             raise MemberError(f"did not stop within {STOP_S} s")
@@ -210,8 +214,17 @@ def _observe_running(blank: MemberState) -> Observation:
         interrupted_sst=False,
     )
     synced = state.primary and status.get("wsrep_local_state_comment") == "Synced"
-    adrift = status.get("wsrep_connected") == "OFF"
+    adrift = left_for_good(status) and _unit_state("ActiveState") != "deactivating"
     return Observation(state, synced=synced, may_restore=not adrift, adrift=adrift)
+
+
+def left_for_good(status: Mapping[str, str]) -> bool:
+    """Return whether a server that answers is in no group any more, and will not look for one.
+
+    After an incremental state transfer that lacks a write set it goes on saying that it is connected; but
+    what its group communication says of itself is gone.
+    """
+    return status.get("wsrep_connected") == "OFF" or not status.get("wsrep_evs_state")
 
 
 def _waiting(blank: MemberState) -> MemberState:

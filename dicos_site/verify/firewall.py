@@ -15,11 +15,12 @@ from dicos_site.stages import until
 from dicos_site.verify.context import Context, Question, probe
 
 # Ports on which nobody need listen, so that the kernel's refusal shows them open: Galera's while a member is
-# brought up to date, NTP where a host only asks others for the time, a machine's console and what it moves
-# through; Geneve is taken by the switch, which is no socket of the kernel where it runs in user space.
+# brought up to date, NTP where a host only asks others for the time, `rabbitmqctl` while it runs, a machine's
+# console and what it moves through; Geneve is taken by the switch, which is no socket of the kernel where it
+# runs in user space.
 ON_DEMAND = frozenset(
     {
-        *("galera-udp", "galera-ist", "galera-guard", "galera-sst", "ntp"),
+        *("galera-udp", "galera-ist", "galera-guard", "galera-sst", "ntp", "rabbitmqctl"),
         *("ceph-mgr", "ceph-mds", "ceph-osd", "console", "migration", "geneve"),
     }
 )

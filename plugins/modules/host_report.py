@@ -67,7 +67,7 @@ ETHERNET_ARP = 0x0806
 UNIT_PROPERTIES = "--property=Names,ActiveState,UnitFileState,NeedDaemonReload"
 UNIT_PATTERNS = ("*.service", "*.target", "*.timer", "*.socket")
 OSD_VOLUME = re.compile(r"osd--block--([0-9a-f-]+)$", re.MULTILINE)
-USERS = re.compile(r'\(\("([^"]+)",pid=(\d+)')
+USERS = re.compile(r'\("([^"]+)",pid=(\d+)')
 
 
 def main() -> None:
@@ -146,18 +146,29 @@ def listening() -> list[dict[str, Any]]:
     for line in said("ss", "-Hltunp").splitlines():
         fields = line.split()
         address, _, port = fields[4].rpartition(":")
-        user = USERS.search(line)
+        process, pid, unit = holder(USERS.findall(line))
         sockets.append(
             {
                 "protocol": fields[0],
                 "address": address.split("%")[0].strip("[]"),
                 "port": int(port),
-                "process": user.group(1) if user else "",
-                "pid": int(user.group(2)) if user else 0,
-                "unit": unit_of(user.group(2)) if user else "",
+                "process": process,
+                "pid": int(pid),
+                "unit": unit,
             }
         )
     return sockets
+
+
+def holder(users: list[tuple[str, str]]) -> tuple[str, str, str]:
+    """Return the process, its number and its service that hold a socket; nobody where they are gone.
+
+    A server that forks for each connection shares its socket with children that live for a moment.
+    """
+    known = [(name, pid, unit_of(pid)) for name, pid in users]
+    with_unit = [one for one in known if one[2]]
+    living = [one for one in known if Path("/proc", one[1]).exists()]
+    return next(iter(with_unit + living), ("", "0", ""))
 
 
 def unit_of(pid: str) -> str:

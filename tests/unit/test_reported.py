@@ -1,6 +1,7 @@
 """What a run need not ask a host again, because its preflight has reported it; and what it must."""
 
 import datetime
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from dicos_site.certificate_state import fingerprint
 from plugins.action.certificate import _all_good
 from plugins.action.gate import chosen
 from plugins.action.units import all_running
-from plugins.modules.host_report import certificates, running_units
+from plugins.modules.host_report import USERS, certificates, holder, running_units
 from tests.unit.test_certificate import authority, pem
 
 CA = authority()[0]
@@ -91,3 +92,18 @@ def test_a_report_tells_what_runs_and_is_enabled() -> None:
 def test_a_key_that_leads_nowhere_is_reported_without_an_owner(tmp_path: Path) -> None:
     (tmp_path / "mariadb.key").symlink_to(".mariadb/current/key.pem")
     assert certificates(tmp_path) == {"mariadb": {"fault": "there is none", "key": {}}}
+
+
+# Beyond the most that Linux numbers processes.
+GONE = 1 << 23
+
+
+def test_a_socket_is_held_by_who_lives_though_a_child_of_it_has_gone() -> None:
+    users = f'users:(("novnc",pid={GONE},fd=7),("novnc",pid={os.getpid()},fd=7))'
+    name, pid, _ = holder(USERS.findall(users))
+    assert (name, pid) == ("novnc", str(os.getpid()))
+
+
+def test_a_socket_whose_holders_have_gone_is_nobody_s() -> None:
+    assert holder([("novnc", str(GONE))]) == ("", "0", "")
+    assert holder([]) == ("", "0", "")
