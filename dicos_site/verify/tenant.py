@@ -29,6 +29,8 @@ def _visited(site: Site, context: Context) -> Check:
         before = visit.run("prepare")
         visit.forget_others()
         actions = ["boot", "volume"]
+        if hosts_of(site, "horizon"):
+            actions.append("pages")
         if len(visit.people) > 1:
             actions.append("stranger")
         if len(hosts_of(site, "nova_compute")) > 1:
@@ -52,6 +54,8 @@ def judged(visit: Visit, during: Steps, pinged: Mapping[str, object] | None, aft
     if "migrated" in during:
         words.append(_migration(during["migrated"], pinged, wrong))
     words.append(f"volume written after {_seconds(during['volume'], during['written'])}")
+    if "pages" in during:
+        words.append(f"seen on the pages in {_seconds(during['pages'])}")
     if "stranger" in during:
         words.append(f"{visit.people[1].community} sees nothing of it")
     words.append(f"removed in {_seconds(after['removed'])}")

@@ -17,6 +17,7 @@ from dicos_site.cloud import GUEST, TINY
 from dicos_site.errors import Problem, SiteError, UnreachableError
 from dicos_site.model import Site
 from dicos_site.placement import hosts_of
+from dicos_site.variables import vip_fqdn
 from dicos_site.variables.identity import people_domain
 from dicos_site.verify import ldap, people
 from dicos_site.verify.context import Context, probe
@@ -30,7 +31,7 @@ PATIENCE_S = 600
 RUNBOOK = "see docs/runbooks/CLOUD_TENANT.md"
 _PACKAGE = "dicos_site.verify.visiting"
 # In this order: each may import those before it.
-_SHARED = ("tools", "erasing")
+_SHARED = ("tools", "erasing", "pages")
 # Makes modules of sources, so that the program on the host can import them as here.
 _LOADER = """
 import sys, types
@@ -140,6 +141,7 @@ class Visit:
             "image": GUEST,
             "flavor": TINY,
             "outside": "provider" if self.site.networks.provider else "",
+            "pages": f"https://{vip_fqdn(self.site)}/horizon",
             "people": [
                 {
                     "user": person.uid,

@@ -14,6 +14,7 @@ from dicos_site.verify.probes.ping import judged as pings_judged
 from dicos_site.verify.probes.port import judged as port_judged
 from dicos_site.verify.tenant import longest_silence
 from dicos_site.verify.visit import program, steps
+from dicos_site.verify.visiting.pages import fields
 
 
 def test_each_line_is_a_step() -> None:
@@ -62,6 +63,12 @@ def test_a_port_that_is_not_on_the_switch_has_no_interface() -> None:
 def test_a_program_that_died_is_told_with_its_last_words() -> None:
     with pytest.raises(UnreachableError, match="ctl1: Killed"):
         steps("", "Killed\n", "ctl1")
+
+
+def test_the_fields_of_a_form_are_found_by_their_names() -> None:
+    page = """<form><input type="hidden" name="csrfmiddlewaretoken" value="t0ken"><input
+        type='text' name='username' autofocus><input type="submit"></form>"""
+    assert fields(page) == {"csrfmiddlewaretoken": "t0ken", "username": ""}
 
 
 def test_pings_count_from_the_first_answer() -> None:

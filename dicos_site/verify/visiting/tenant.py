@@ -16,6 +16,7 @@ from openstack import exceptions
 from openstack.connection import Connection
 
 from dicos_site.verify.visiting.erasing import erase, erase_old_keys, is_old, leftovers
+from dicos_site.verify.visiting.pages import Browser
 from dicos_site.verify.visiting.tools import (
     Question,
     StepError,
@@ -27,7 +28,7 @@ from dicos_site.verify.visiting.tools import (
     until,
 )
 
-ACTIVE_S, READY_S, VOLUME_S, DISK_S, MOVE_S = 240, 180, 120, 90, 300
+ACTIVE_S, READY_S, VOLUME_S, DISK_S, MOVE_S, PAGES_S = 240, 180, 120, 90, 300, 90
 CIDR = "192.168.77.0/28"
 # ping, and the port on which the guest says who it is.
 OPEN: tuple[dict[str, Any], ...] = (
@@ -150,6 +151,18 @@ def _volume_is(cloud: Connection, volume_id: str, status: str) -> bool:
     if found.status.startswith("error"):
         raise RuntimeError(f"the volume is in {found.status}")
     return bool(found.status == status)
+
+
+def pages(asked: Question) -> None:
+    """Log in to the cloud's pages as a browser does; they show her machine."""
+    who, browser = asked["people"][0], Browser(asked["pages"], administrator().config.get("cacert"))
+    with step("pages"):
+        form = until("the pages show their login", PAGES_S, browser.form)
+        own = {"domain": who["domain"], "username": who["user"], "password": who["password"]}
+        browser.log_in(form | own)
+        if asked["name"] not in browser.page("/project/instances/"):
+            raise LookupError("the pages do not show her machine")
+        browser.page("/auth/logout/")
 
 
 def stranger(asked: Question) -> None:
@@ -294,6 +307,7 @@ ACTIONS: dict[str, Callable[[Question], None]] = {
     "prepare": prepare,
     "boot": boot,
     "volume": volume,
+    "pages": pages,
     "stranger": stranger,
     "migrate": migrate,
     "evacuate": evacuate,

@@ -1,0 +1,49 @@
+"""What the cloud promises beside machines: a backup brings a volume back as it was."""
+
+import json
+
+import pytest
+
+from tests.rack import Rack
+
+BACKUP_S = 300
+# Writes a volume through Ceph, as a machine's disk would be, backs it up, spoils it, and restores it.
+PROGRAM = """
+import json, os, secrets, openstack, rados, rbd
+name, content, spoilt = "dicos-test-" + secrets.token_hex(4), os.urandom(1 << 20), bytes(1 << 20)
+store = openstack.connect(cloud="site").block_storage
+
+def ready(found):
+    return store.wait_for_status(found, "available", ["error", "error_restoring"], interval=1, wait=120)
+
+def image(use):
+    with rados.Rados(conffile="/etc/ceph/ceph.conf") as ceph, ceph.open_ioctx("volumes") as pool:
+        with rbd.Image(pool, "volume-" + volume.id) as disk:
+            return use(disk)
+
+volume, backup = ready(store.create_volume(name=name, size=1)), None
+try:
+    image(lambda disk: disk.write(content, 0))
+    backup = ready(store.create_backup(name=name, volume_id=volume.id))
+    image(lambda disk: disk.write(spoilt, 0))
+    store.restore_backup(backup, volume_id=volume.id)
+    ready(backup)
+    ready(volume)
+    kept = image(lambda disk: disk.read(0, len(content)))
+finally:
+    if backup:
+        store.delete_backup(backup)
+        store.wait_for_delete(backup, interval=1, wait=120)
+    store.delete_volume(volume)
+    store.wait_for_delete(volume, interval=1, wait=120)
+print(json.dumps({"whole": kept == content}))
+"""
+
+
+@pytest.mark.units("cinder-backup", "cinder-volume", "cinder-api")
+def test_a_backup_brings_a_volume_back_as_it_was(rack: Rack) -> None:
+    result = rack.on(
+        rack.hosts("controller")[0], f"python3 - <<'PROGRAM'\n{PROGRAM}\nPROGRAM", timeout_s=BACKUP_S
+    )
+    assert result.code == 0, result.stderr
+    assert json.loads(result.stdout) == {"whole": True}
