@@ -1,10 +1,12 @@
-"""Task arguments → rendered files → one call of the module `config_files` on the host."""
+"""Task arguments → rendered files → nothing where the host has them, else one call of the module."""
 
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
@@ -28,18 +30,23 @@ class ActionModule(ActionBase):
         problems = [problem for number, file in enumerate(files) for problem in mistakes(file, number)]
         if problems:
             raise AnsibleActionFail("\n".join(problems))
+        contents = [self._content(file, variables) for file in files]
+        died = set(str(variables.get("site_interrupted", "")).split(",")) & set(self._task.tags)
+        if not died and all_there(arguments, files, contents, variables.get("ansible_facts")):
+            return {"changed": False, "changed_files": []}
         # The contents travel beside the files, encoded: this one argument is no_log, and what it hides can
         # never be mistaken for a path or a line of a diff.
-        arguments["contents"] = [_encoded(self._content(file, variables)) for file in files]
+        arguments["contents"] = [_encoded(content) for content in contents]
         arguments["files"] = [_sent(file) for file in files]
+        # A play on a host of no site leaves no list there.
+        arguments["remember"] = "site_folder" in variables
         result: dict[str, object] = self._execute_module(
             module_name="config_files", module_args=arguments, task_vars=variables
         )
         if result.get("changed"):
-            # What the preflight's report says of units is of another time: a unit's file may be new.
-            result["ansible_facts"] = {"host_running_units": []}
-        died = str(variables.get("site_interrupted", "")).split(",")
-        if set(died) & set(self._task.tags) and not self._task.check_mode:
+            # What the preflight's report says of files, and of units whose file may be new, is past.
+            result["ansible_facts"] = {"host_running_units": [], "host_files": {}}
+        if died and not self._task.check_mode:
             # A run died in this stage, perhaps between a file and the restart that it notified.
             result |= {"changed": True, "changed_files": [str(file["dest"]) for file in files]}
         return result
@@ -79,6 +86,42 @@ class ActionModule(ActionBase):
         ]
         own = [entry for place in places for entry in (f"{place}/templates", place)]
         return [*own, *self._shared_templates()]
+
+
+def all_there(
+    arguments: Mapping[str, object], files: list[Mapping[str, object]], contents: list[str], facts: object
+) -> bool:
+    """Return whether the report of this run's preflight has every path as it is wanted."""
+    reported = facts.get("host_files") if isinstance(facts, Mapping) else None
+    if not isinstance(reported, Mapping) or not reported:
+        return False
+    try:
+        wanted = _wanted(arguments, files, contents)
+    except (ValueError, TypeError, KeyError):  # the module says what is wrong with it
+        return False
+    return all(reported.get(path) == state for path, state in wanted.items())
+
+
+def _wanted(
+    arguments: Mapping[str, object], files: list[Mapping[str, object]], contents: list[str]
+) -> dict[str, list[str]]:
+    """Return what is to be at each path, as module_utils.managed_paths.there tells it."""
+    found = {str(Path(str(path))): ["absent"] for path in _list(arguments.get("absent"))}
+    for entry in _list(arguments.get("directories")):
+        found[str(Path(entry["path"]))] = ["directory", *_attributes(entry, "0755")]
+    for file, content in zip(files, contents, strict=True):
+        checksum = hashlib.sha256(content.encode()).hexdigest()
+        found[str(Path(str(file["dest"])))] = ["file", *_attributes(file, "0644"), checksum]
+    return found
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _attributes(entry: Mapping[str, object], mode: str) -> list[str]:
+    permissions = int(str(entry.get("mode", mode)), 8)
+    return [str(entry.get("owner", "root")), str(entry.get("group", "root")), f"{permissions:04o}"]
 
 
 def mistakes(file: object, number: int) -> list[str]:

@@ -33,7 +33,7 @@ class Attributes:
     mode: int
 
     def __str__(self) -> str:
-        return f"owner: {_user(self.owner)}\ngroup: {_group(self.group)}\nmode: '{self.mode:04o}'\n"
+        return f"owner: {user_name(self.owner)}\ngroup: {group_name(self.group)}\nmode: '{self.mode:04o}'\n"
 
 
 def wanted_attributes(path: str | Path, entry: Mapping[str, object], check_mode: bool) -> Attributes:
@@ -85,14 +85,16 @@ def _identity(path: str | Path, name: str, what: str, check_mode: bool) -> int:
     )
 
 
-def _user(number: int) -> str:
+def user_name(number: int) -> str:
+    """Return a user's name, or the number where it has none."""
     try:
         return pwd.getpwuid(number).pw_name if number >= 0 else "(not made yet)"
     except KeyError:
         return str(number)
 
 
-def _group(number: int) -> str:
+def group_name(number: int) -> str:
+    """Return a group's name, or the number where it has none."""
     try:
         return grp.getgrgid(number).gr_name if number >= 0 else "(not made yet)"
     except KeyError:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.file_change import Change, Wanted
 from ansible.module_utils.host_paths import (
     Attributes,
     RefusalError,
@@ -24,6 +25,7 @@ from ansible.module_utils.host_paths import (
     wanted_attributes,
     write_new,
 )
+from ansible.module_utils.managed_paths import MEMORY, remember
 
 DOCUMENTATION = r"""
 module: config_files
@@ -108,6 +110,10 @@ options:
     type: list
     elements: str
     default: []
+  remember:
+    description: Whether the host lists the paths for M(host_report); filled in as well.
+    type: bool
+    default: false
 author: DiCOS (@dicos)
 """
 
@@ -151,40 +157,8 @@ ARGUMENTS = {
     "absent": {"type": "list", "elements": "path", "default": []},
     "validate": {"type": "list", "elements": "str", "default": []},
     "contents": {"type": "list", "elements": "str", "default": [], "no_log": True},
+    "remember": {"type": "bool", "default": False},
 }
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """A file as it is meant to be."""
-
-    path: Path
-    content: bytes
-    attributes: Attributes
-    validate: str | None
-    secret: bool
-
-
-@dataclass(frozen=True)
-class Change:
-    """One path that is replaced or, where `wanted` is None, removed.
-
-    `staging` lies beside the path; it holds the new file and, once that has landed, the previous one.
-    """
-
-    path: Path
-    staging: Path
-    wanted: Wanted | None
-
-    @property
-    def new(self) -> Path:
-        """Where the new file waits; its name is that of the path, because some checks go by it."""
-        return self.staging / "new" / self.path.name
-
-    @property
-    def previous(self) -> Path:
-        """Where the file lies that was there before."""
-        return self.staging / "previous"
 
 
 @dataclass
@@ -212,8 +186,8 @@ def main() -> None:
         module.fail_json(msg=str(refusal))
     except OSError as error:
         module.fail_json(msg=system_problem(error))
-    facts = {"changed": bool(result.changed_files), "changed_files": result.changed_files}
-    module.exit_json(**facts, **({"diff": result.diff} if module._diff else {}))
+    told = {"diff": result.diff} if module._diff else {}
+    module.exit_json(changed=bool(result.changed_files), changed_files=result.changed_files, **told)
 
 
 def converge(module: AnsibleModule) -> Result:
@@ -230,6 +204,8 @@ def converge(module: AnsibleModule) -> Result:
     for path, wanted in directories.items():
         _ensure_directory(path, wanted, result, check_mode)
     _ensure_files(module, files, [Path(path) for path in options["absent"]], result)
+    if options["remember"] and not check_mode:
+        remember(MEMORY, map(str, (*directories, *attributes, *options["absent"])))
     return result
 
 
@@ -358,31 +334,13 @@ def _land(module: AnsibleModule, changes: list[Change]) -> None:
     """Move every file in place and check them together; put all back where that fails."""
     try:
         for change in changes:
-            _move(change)
+            change.land()
         if changes:
             _check_together(module, changes)
     except BaseException:
         for change in reversed(changes):
-            _put_back(change)
+            change.put_back()
         raise
-
-
-def _move(change: Change) -> None:
-    if change.wanted is None:
-        change.path.rename(change.previous)
-        return
-    if change.path.is_symlink():
-        change.previous.symlink_to(change.path.readlink())
-    elif change.path.exists():
-        change.previous.hardlink_to(change.path)
-    change.new.replace(change.path)
-
-
-def _put_back(change: Change) -> None:
-    if os.path.lexists(change.previous):
-        change.previous.replace(change.path)
-    elif change.wanted and not change.new.exists():
-        change.path.unlink()
 
 
 def _check_together(module: AnsibleModule, changes: list[Change]) -> None:

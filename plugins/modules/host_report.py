@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.certificate_state import CRYPTOGRAPHY, key_owner, state
+from ansible.module_utils.managed_paths import MEMORY, remembered, there
 
 DOCUMENTATION = r"""
 module: host_report
@@ -56,6 +57,8 @@ ansible_facts:
     - C(host_missing_packages), those of the asked packages that are not installed.
     - C(host_running_units), the units that are enabled, run, and have no newer file.
     - C(host_certificates), what each certificate is, by name, with the owner and mode of its C(key).
+    - C(host_files), what is at each path that M(config_files) takes care of; none where a package is missing,
+      since its files come with it.
   type: dict
   returned: always
 """
@@ -105,6 +108,7 @@ def main() -> None:
         "host_missing_packages": missing,
         "host_running_units": running_units(said("systemctl", "show", UNIT_PROPERTIES, *UNIT_PATTERNS)),
         "host_certificates": certificates(Path("/etc/dicos/pki")),
+        "host_files": {} if missing else {path: there(Path(path)) for path in remembered(MEMORY)},
     }
     module.exit_json(changed=False, report=report, ansible_facts=facts)
 
