@@ -13,22 +13,24 @@ import json, os, secrets, openstack, rados, rbd
 name, content, spoilt = "dicos-test-" + secrets.token_hex(4), os.urandom(1 << 20), bytes(1 << 20)
 store = openstack.connect(cloud="site").block_storage
 
-def ready(found):
-    return store.wait_for_status(found, "available", ["error", "error_restoring"], interval=1, wait=120)
+def ready(ask, found):
+    # What was answered earlier says what was so earlier.
+    wrong = ["error", "error_restoring"]
+    return store.wait_for_status(ask(found.id), "available", wrong, interval=1, wait=120)
 
 def image(use):
     with rados.Rados(conffile="/etc/ceph/ceph.conf") as ceph, ceph.open_ioctx("volumes") as pool:
         with rbd.Image(pool, "volume-" + volume.id) as disk:
             return use(disk)
 
-volume, backup = ready(store.create_volume(name=name, size=1)), None
+volume, backup = ready(store.get_volume, store.create_volume(name=name, size=1)), None
 try:
     image(lambda disk: disk.write(content, 0))
-    backup = ready(store.create_backup(name=name, volume_id=volume.id))
+    backup = ready(store.get_backup, store.create_backup(name=name, volume_id=volume.id))
     image(lambda disk: disk.write(spoilt, 0))
     store.restore_backup(backup, volume_id=volume.id)
-    ready(backup)
-    ready(volume)
+    ready(store.get_backup, backup)
+    ready(store.get_volume, volume)
     kept = image(lambda disk: disk.read(0, len(content)))
 finally:
     if backup:
