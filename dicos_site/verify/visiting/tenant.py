@@ -155,7 +155,7 @@ def _volume_is(cloud: Connection, volume_id: str, status: str) -> bool:
 
 def pages(asked: Question) -> None:
     """Log in to the cloud's pages as a browser does; they show her machine."""
-    who, browser = asked["people"][0], Browser(asked["pages"], administrator().config.get("cacert"))
+    who, browser = asked["people"][0], Browser(asked["pages"], administrator().config.config["cacert"])
     with step("pages"):
         form = until("the pages show their login", PAGES_S, browser.form)
         own = {"domain": who["domain"], "username": who["user"], "password": who["password"]}
