@@ -1,9 +1,10 @@
-"""What the cloud promises beside machines: a backup brings a volume back as it was."""
+"""What the cloud promises beside machines: backups of volumes, and pages that are whole."""
 
 import json
 
 import pytest
 
+from dicos_site.variables import vip_fqdn
 from tests.rack import Rack
 
 BACKUP_S = 300
@@ -49,3 +50,37 @@ def test_a_backup_brings_a_volume_back_as_it_was(rack: Rack) -> None:
     )
     assert result.code == 0, result.stderr
     assert json.loads(result.stdout) == {"whole": True}
+
+
+# Asks for whatever the style sheets of the first page name by a path, at the address of the site.
+PAGES = """
+import json, re, ssl, sys
+from urllib.error import HTTPError
+from urllib.request import urlopen
+site, trust = sys.argv[1], ssl.create_default_context(cafile="/etc/dicos/pki/ca.crt")
+
+def got(path):
+    with urlopen(site + path, context=trust) as answer:
+        return answer.read().decode(errors="replace")
+
+def is_there(path):
+    try:
+        return bool(got(path))
+    except HTTPError:
+        return False
+
+sheets = re.findall(r'href="(/[^"]*[.]css)"', got("/horizon/auth/login/"))
+named = {path for sheet in sheets for path in re.findall(r'url[(]"(/[^"?#]*)', got(sheet))}
+print(json.dumps({"named": len(named), "missing": [path for path in sorted(named) if not is_there(path)]}))
+"""
+
+
+@pytest.mark.units("apache2", "haproxy")
+def test_what_the_pages_are_made_of_is_there(rack: Rack) -> None:
+    host = rack.hosts("controller")[0]
+    command = f"python3 - https://{vip_fqdn(rack.site)} <<'PROGRAM'\n{PAGES}\nPROGRAM"
+    result = rack.on(host, command, timeout_s=60)
+    assert result.code == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert found["named"] > 0
+    assert found["missing"] == []
