@@ -42,7 +42,7 @@ def site_options(site: Site) -> Variables:
             }
         ],
         "ceph_pools_hosts": min(max(site.replicas, _parts(site.erasure)), len(hosts_of(site, "ceph_osd"))),
-        "ceph_mds_layout": {"file_system": SCIENCE, "pool": PIECES} if site.erasure else {},
+        "ceph_mds_layouts": [{"file_system": SCIENCE, "pool": PIECES}] if site.erasure else [],
         "ceph_mgr_bootstrap_key": secret("ceph_bootstrap_mgr"),
         "ceph_mds_bootstrap_key": secret("ceph_bootstrap_mds"),
         "ceph_osd_bootstrap_key": secret("ceph_bootstrap_osd"),
