@@ -23,7 +23,7 @@ def site_options(site: Site) -> Variables:
         "neutron_database_password": secret("mariadb_neutron"),
         "neutron_messaging_password": secret("rabbitmq_neutron"),
         "neutron_dns_domain": f"vm.{site.domain}",
-        "neutron_provider": _provider(site),
+        "neutron_providers": _providers(site),
         **(_on_a_small_machine() if site.substrate == "incus" else {}),
     }
 
@@ -48,12 +48,12 @@ def link_local(address: IPv4Address) -> IPv4Address:
     return IPv4Address(_LINK_LOCAL | int(address) & 0xFFFF)
 
 
-def _provider(site: Site) -> dict[str, str]:
+def _providers(site: Site) -> list[dict[str, str]]:
     provider = site.networks.provider
     if provider is None:
-        return {}
+        return []
     first, last = provider.floating.split("-")
-    return {"cidr": str(provider.cidr), "gateway": str(provider.gateway), "first": first, "last": last}
+    return [{"cidr": str(provider.cidr), "gateway": str(provider.gateway), "first": first, "last": last}]
 
 
 def _on_a_small_machine() -> Variables:

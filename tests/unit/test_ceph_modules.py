@@ -78,10 +78,9 @@ def test_scientific_data_lies_in_pieces_only_where_rack_yml_says_so() -> None:
     assert "science.erasure" not in {pool["name"] for pool in _pools(whole)}
     pieces = next(pool for pool in _pools(cut) if pool["name"] == storage.science_pool(cut))
     assert (pieces["erasure"], "size" in pieces) == ({"data": 2, "parity": 1}, False)
-    assert storage.site_options(cut)["ceph_mds_layout"] == {
-        "file_system": "science",
-        "pool": "science.erasure",
-    }
+    layouts = [{"file_system": "science", "pool": "science.erasure"}]
+    assert storage.site_options(cut)["ceph_mds_layouts"] == layouts
+    assert storage.site_options(whole)["ceph_mds_layouts"] == []
 
 
 def test_a_file_that_lies_elsewhere_than_it_should_fails() -> None:

@@ -208,9 +208,11 @@ def test_a_chassis_keeps_its_identity_and_shares_it_with_nobody() -> None:
 
 
 def test_the_floating_range_becomes_the_pool_of_the_provider_network() -> None:
-    assert site_variables(lab())["neutron_provider"] == {
-        "cidr": "10.78.0.0/24",
-        "gateway": "10.78.0.1",
-        "first": "10.78.0.100",
-        "last": "10.78.0.199",
-    }
+    assert site_variables(lab())["neutron_providers"] == [
+        {
+            "cidr": "10.78.0.0/24",
+            "gateway": "10.78.0.1",
+            "first": "10.78.0.100",
+            "last": "10.78.0.199",
+        }
+    ]
