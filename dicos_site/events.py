@@ -132,9 +132,11 @@ class Progress:
 
 
 def _told(result: Data) -> tuple[str, ...]:
-    """Return what a module of ours says that it changed."""
-    found = result.get("changes") or result.get("changed_files")
-    return tuple(str(one) for one in found) if isinstance(found, list) else ()
+    """Return what a module of ours, or a loop of it, says that it changed."""
+    items = result.get("results")
+    parts = [result, *(map(_mapping, items) if isinstance(items, list) else ())]
+    found = [part.get("changes") or part.get("changed_files") for part in parts]
+    return tuple(str(one) for some in found if isinstance(some, list) for one in some)
 
 
 def failure(stage: str, host: str, data: Data) -> Failure:

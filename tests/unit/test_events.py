@@ -53,12 +53,15 @@ def test_a_change_says_what_it_was_where_the_task_tells() -> None:
         event("runner_on_ok", host="ctl2", res={"changed": False, "changed_files": []}),
         event("playbook_on_task_start", task="Make the pools"),
         event("runner_on_ok", host="ctl2", res={"changed": True, "changes": ["pool images"]}),
+        event("playbook_on_task_start", task="Make the networks"),
+        event("runner_on_ok", host="ctl1", res={"changed": True, "results": [{"changes": ["gateway"]}]}),
         event("playbook_on_task_start", task="Start chrony"),
         event("runner_on_ok", host="hub1", res={"changed": True}),
     )
     assert progress.changes == [
         Change("base", "ctl1", "Configure chrony", ("/etc/chrony/chrony.conf",)),
         Change("base", "ctl2", "Make the pools", ("pool images",)),
+        Change("base", "ctl1", "Make the networks", ("gateway",)),
         Change("base", "hub1", "Start chrony"),
     ]
 
