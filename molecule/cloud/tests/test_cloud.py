@@ -29,19 +29,23 @@ def test_an_api_answers_over_tls_under_the_name_of_its_host(host: Host, port: in
     assert host.run(f"curl -sS http://ctl1.cloud.dicos.test:{port}/").rc != 0
 
 
-@pytest.mark.parametrize("service", ["keystone", "glance", "placement", "cinder", "nova", "neutron"])
-def test_a_password_is_read_by_its_service_alone(host: Host, service: str) -> None:
-    folder = host.file(f"/etc/{service}/{service}.conf")
-    assert folder.group == service
-    assert folder.mode & 0o007 == 0
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("keystone/keystone.conf", "glance/glance-api.conf", "placement/placement.conf"),
+        *("cinder/cinder.conf", "nova/nova.conf", "neutron/neutron.conf"),
+    ],
+)
+def test_a_password_is_read_by_its_service_alone(host: Host, path: str) -> None:
+    file = host.file(f"/etc/{path}")
+    assert file.group == path.split("/", 1)[0]
+    assert file.mode & 0o007 == 0
 
 
 def test_every_host_of_machines_takes_them(host: Host) -> None:
     said = host.check_output("openstack --os-cloud site compute service list -f json --service nova-compute")
     states = {one["Host"]: (one["Status"], one["State"]) for one in json.loads(said)}
-    assert states == dict.fromkeys(("node1.cloud.dicos.test", "node2.cloud.dicos.test"), ("enabled", "up")), (
-        said
-    )
+    assert states == dict.fromkeys(("node1", "node2"), ("enabled", "up")), said
 
 
 def test_a_machine_of_a_person_boots_and_answers_from_outside() -> None:
