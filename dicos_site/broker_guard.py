@@ -112,7 +112,7 @@ def systemctl(verb: str, *options: str) -> int:
 
 
 def is_hollow(broker: Broker) -> bool:
-    """Return whether the broker takes a connection over TLS, then neither lets the user in nor refuses."""
+    """Return whether the broker takes a connection, then neither lets the user in nor refuses."""
     import pika
     import pika.exceptions
     from pika.adapters.utils import connection_workflow

@@ -62,6 +62,11 @@ class Rack:
         with Remote(self.site) as remote:
             return remote.run(host, command, timeout_s=timeout_s)
 
+    def script(self, host: str, source: str, *arguments: str, timeout_s: float = 60) -> Result:
+        """Run a Python program as root on a host, on a new connection."""
+        with Remote(self.site) as remote:
+            return remote.script(host, source, *arguments, timeout_s=timeout_s)
+
     def hosts(self, kind: str) -> list[str]:
         """Return the names of the hosts of a kind, in the order of rack.yml."""
         return [host.name for host in self.site.hosts if host.kind == kind]

@@ -97,9 +97,9 @@ class Visit:
 
     def _port(self, failed: Step) -> str:
         """Return what the host of a machine that got no address knows of its port."""
-        host = str(failed.get("host", "")).removesuffix(f".{self.site.domain}")
-        if "mac" not in failed or host not in {one.name for one in self.site.hosts}:
+        if "mac" not in failed:
             return ""
+        host = str(failed["host"])
         try:
             found = json.loads(self.context.remote.script(host, probe("port"), str(failed["mac"])).stdout)
         except (UnreachableError, ValueError):

@@ -197,7 +197,7 @@ class Communities:
         outside = self.networks.outside(self.wanted["external_network"])
         for community in communities:
             quota = limits(community, community["share"] / shares, hosts)
-            self._community(community["name"], quota, tolerance(community, quota), outside)
+            self._community(community, quota, outside)
 
     def images(self) -> list[str]:
         """Return the names of the images that are not there as stated."""
@@ -246,14 +246,13 @@ class Communities:
                 self.cloud.compute.delete_flavor(found)
             self.cloud.compute.create_flavor(name=name, is_public=True, **size)
 
-    def _community(
-        self, name: str, quota: dict[str, int], tolerated: dict[str, int], outside: str | None
-    ) -> None:
+    def _community(self, community: dict[str, Any], quota: dict[str, int], outside: str | None) -> None:
+        name = community["name"]
         project = self._project(name)
         if project is None:
             self.changes.append(f"everything of {name}")
             return
-        self._quotas(name, project, quotas(quota), tolerated)
+        self._quotas(name, project, quotas(quota), tolerance(community, quota))
         group, role = self._group(name), self._role()
         member = group is not None and self.cloud.identity.validate_group_has_project_role(
             project, group, role

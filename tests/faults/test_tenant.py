@@ -105,8 +105,7 @@ def boot_under_fault(rack: Rack, she: Tenant, *fault: str) -> tuple[Steps, str]:
 def ask_apis(rack: Rack, host: str, seconds: float) -> dict[str, dict[str, Any]]:
     """Return what tests/asking.py says on a host."""
     source = (PROJECT / "tests" / "asking.py").read_text()
-    command = f"python3 - {seconds:g} <<'PROGRAM'\n{source}\nPROGRAM"
-    result = rack.on(host, command, timeout_s=seconds + 90)
+    result = rack.script(host, source, f"{seconds:g}", timeout_s=seconds + 90)
     assert result.code == 0, result.stderr
     found: dict[str, dict[str, Any]] = json.loads(result.stdout)
     return found

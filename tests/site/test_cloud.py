@@ -45,9 +45,7 @@ print(json.dumps({"whole": kept == content}))
 
 @pytest.mark.units("cinder-backup", "cinder-volume", "cinder-api")
 def test_a_backup_brings_a_volume_back_as_it_was(rack: Rack) -> None:
-    result = rack.on(
-        rack.hosts("controller")[0], f"python3 - <<'PROGRAM'\n{PROGRAM}\nPROGRAM", timeout_s=BACKUP_S
-    )
+    result = rack.script(rack.hosts("controller")[0], PROGRAM, timeout_s=BACKUP_S)
     assert result.code == 0, result.stderr
     assert json.loads(result.stdout) == {"whole": True}
 
@@ -77,9 +75,7 @@ print(json.dumps({"named": len(named), "missing": [path for path in sorted(named
 
 @pytest.mark.units("apache2", "haproxy")
 def test_what_the_pages_are_made_of_is_there(rack: Rack) -> None:
-    host = rack.hosts("controller")[0]
-    command = f"python3 - https://{vip_fqdn(rack.site)} <<'PROGRAM'\n{PAGES}\nPROGRAM"
-    result = rack.on(host, command, timeout_s=60)
+    result = rack.script(rack.hosts("controller")[0], PAGES, f"https://{vip_fqdn(rack.site)}")
     assert result.code == 0, result.stderr
     found = json.loads(result.stdout)
     assert found["named"] > 0

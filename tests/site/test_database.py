@@ -30,5 +30,5 @@ finally:
 
 @pytest.mark.units("mariadb")
 def test_two_logins_of_one_user_at_once_both_succeed(rack: Rack) -> None:
-    result = rack.on(rack.hosts("controller")[0], f"python3 - <<'PROGRAM'\n{PROGRAM}\nPROGRAM")
+    result = rack.script(rack.hosts("controller")[0], PROGRAM)
     assert (result.code, result.stdout.strip()) == (0, "2"), result.stderr

@@ -8,6 +8,7 @@ from dicos_site.model import Site
 
 # Without its last line, so that a test can say how pieces are kept.
 LAB = (places.project_root() / "inventories" / "lab" / "rack.yml").read_text().partition("erasure:")[0]
+LAB_IN_PIECES = f"{LAB}erasure: {{data: 2, parity: 1}}\n"
 EXAMPLE = (places.project_root() / "inventories" / "example" / "rack.yml").read_text()
 
 

@@ -12,7 +12,7 @@ from dicos_site.variables import storage
 from dicos_site.verify import ceph
 from plugins.modules.ceph_pools import hosts_up
 from plugins.modules.ceph_settings import differing_entities, differing_settings
-from tests.unit.racks import LAB, lab
+from tests.unit.racks import LAB_IN_PIECES, lab
 
 SETTING = {"who": "global", "name": "osd_pool_default_size", "value": "3"}
 ENTITY = {"name": "client.science", "key": "A", "caps": {"mon": "allow r"}}
@@ -73,7 +73,7 @@ def test_a_device_that_is_not_there_is_refused_before_anything_is_made(tmp_path:
 
 
 def test_scientific_data_lies_in_pieces_only_where_rack_yml_says_so() -> None:
-    whole, cut = lab(), description.parse(f"{LAB}erasure: {{data: 2, parity: 1}}\n")
+    whole, cut = lab(), description.parse(LAB_IN_PIECES)
     assert storage.science_pool(whole) == "science.data"
     assert "science.erasure" not in {pool["name"] for pool in _pools(whole)}
     pieces = next(pool for pool in _pools(cut) if pool["name"] == storage.science_pool(cut))
@@ -84,7 +84,7 @@ def test_scientific_data_lies_in_pieces_only_where_rack_yml_says_so() -> None:
 
 
 def test_a_file_that_lies_elsewhere_than_it_should_fails() -> None:
-    cut = description.parse(f"{LAB}erasure: {{data: 2, parity: 1}}\n")
+    cut = description.parse(LAB_IN_PIECES)
     answer = {"same": True, "detail": "a file of science in science.data", "pool": "science.data"}
     assert ceph.file_check(lab(), answer).passed
     assert ceph.file_check(cut, answer).detail.endswith("not in science.erasure")

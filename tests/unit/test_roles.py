@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from dicos_site.ports import PORTS
+from tests.unit.roles import options
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = sorted(path.parent.parent for path in (ROOT / "roles").glob("*/meta/main.yml"))
@@ -14,8 +15,6 @@ TASK_LINES = 120
 COMMANDS = ("ansible.builtin.command", "ansible.builtin.shell", "ansible.builtin.raw")
 # What a template says about listening: "port = 3306", "bind *:443", "listen 10.77.0.11:636".
 LISTENING = re.compile(r"^\s*(?:port|bind|listen|listeners\.\S+)\s*[= ]\s*(?:\S*:)?(\d{2,5})\b", re.MULTILINE)
-
-Options = dict[str, dict[str, object]]
 
 
 @pytest.fixture(params=ROLES, ids=lambda role: role.name)
@@ -45,26 +44,26 @@ def test_the_play_of_a_readme_is_yaml_that_names_the_role(role: Path) -> None:
 
 
 def test_an_option_starts_with_the_name_of_its_role(role: Path) -> None:
-    assert [name for name in _options(role) if not name.startswith(f"{role.name}_")] == []
+    assert [name for name in options(role) if not name.startswith(f"{role.name}_")] == []
 
 
 def test_an_option_has_a_type_and_a_sentence(role: Path) -> None:
     assert [
-        name for name, option in _options(role).items() if not {"type", "description"} <= option.keys()
+        name for name, option in options(role).items() if not {"type", "description"} <= option.keys()
     ] == []
 
 
 def test_an_option_is_required_or_has_a_default(role: Path) -> None:
     unclear = [
         name
-        for name, option in _options(role).items()
+        for name, option in options(role).items()
         if bool(option.get("required")) == ("default" in option)
     ]
     assert unclear == []
 
 
 def test_specification_and_defaults_agree(role: Path) -> None:
-    specified = {name: option["default"] for name, option in _options(role).items() if "default" in option}
+    specified = {name: option["default"] for name, option in options(role).items() if "default" in option}
     assert _yaml(role / "defaults" / "main.yml") == specified
 
 
@@ -108,13 +107,6 @@ def test_a_port_in_a_template_is_one_the_model_knows(role: Path) -> None:
         for number in LISTENING.findall(template.read_text())
     }
     assert found - known == set()
-
-
-def _options(role: Path) -> Options:
-    specification: dict[str, dict[str, dict[str, Options]]] = yaml.safe_load(
-        (role / "meta" / "argument_specs.yml").read_text()
-    )
-    return specification["argument_specs"]["main"].get("options") or {}
 
 
 def _yaml(path: Path) -> dict[str, object]:
